@@ -1,0 +1,60 @@
+# conduit_layer(<name> [PUBLIC <library>...] [PRIVATE <library>...]) makes a layer of its folder:
+#
+#   * the library conduit::<name>, from every source below the folder;
+#   * the spelling <conduit/<name>/x.hpp>, by a link in the build tree;
+#   * its installation: library, public headers (those directly in the folder) and export;
+#   * conduit_<name>_headers, which compiles each public header alone.
+
+include(GNUInstallDirs)
+
+function(conduit_layer name)
+    cmake_parse_arguments(PARSE_ARGV 1 layer "" "" "PUBLIC;PRIVATE")
+    set(target conduit_${name})
+    set(folder "${CMAKE_CURRENT_SOURCE_DIR}")
+    set(build_include "${PROJECT_BINARY_DIR}/include")
+
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${folder}/*.cpp")
+    file(GLOB headers CONFIGURE_DEPENDS "${folder}/*.hpp")
+
+    file(MAKE_DIRECTORY "${build_include}/conduit")
+    file(CREATE_LINK "${folder}" "${build_include}/conduit/${name}" SYMBOLIC)
+
+    add_library(${target} ${sources})
+    add_library(conduit::${name} ALIAS ${target})
+    conduit_compile(${target})
+    target_include_directories(${target} PUBLIC
+        "$<BUILD_INTERFACE:${build_include}>"
+        "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+    target_link_libraries(${target} PUBLIC ${layer_PUBLIC} PRIVATE ${layer_PRIVATE})
+    set_target_properties(${target} PROPERTIES
+        EXPORT_NAME ${name}
+        POSITION_INDEPENDENT_CODE ON
+        VERSION ${PROJECT_VERSION}
+        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+
+    install(TARGETS ${target} EXPORT conduit-targets)
+    install(FILES ${headers} DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/conduit/${name}")
+    set_property(GLOBAL APPEND PROPERTY CONDUIT_LAYERS ${name})
+
+    conduit_compile_headers_alone(${name} ${headers})
+endfunction()
+
+# Each header gets a source of one line, so that a missing include fails by the header's name.
+function(conduit_compile_headers_alone name)
+    set(sources "")
+    foreach(header IN LISTS ARGN)
+        cmake_path(GET header STEM LAST_ONLY noun)
+        set(source "${PROJECT_BINARY_DIR}/headers/${name}/${noun}.cpp")
+        file(CONFIGURE OUTPUT "${source}" CONTENT "#include <conduit/${name}/${noun}.hpp>\n")
+        list(APPEND sources "${source}")
+    endforeach()
+    if(NOT sources)
+        return()
+    endif()
+    add_library(conduit_${name}_headers OBJECT ${sources})
+    conduit_compile(conduit_${name}_headers)
+    target_link_libraries(conduit_${name}_headers PRIVATE conduit::${name})
+    if(NOT (PROJECT_IS_TOP_LEVEL AND CONDUIT_BUILD_TESTS))
+        set_target_properties(conduit_${name}_headers PROPERTIES EXCLUDE_FROM_ALL ON)
+    endif()
+endfunction()
