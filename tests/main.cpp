@@ -6,7 +6,8 @@
 //     conduit_tests --case NAME                runs exactly the case of that name
 //     exit code 77                             nothing could run here: ctest reports a skip
 
-// Signals stay as the test case sets them; a crash is reported by ctest, which runs each case alone.
+// Signals stay as the test case sets them; a crash is reported by ctest, which runs each case
+// alone.
 #define CATCH_CONFIG_NO_POSIX_SIGNALS
 #define CATCH_CONFIG_RUNNER
 #include "skip.hpp"
@@ -95,8 +96,9 @@ void write_ctest_cases(const Catch::IConfig& config, const std::string& program,
         out << "add_test(" << name << " " << cmake_quoted(program) << " --case " << name << ")\n"
             << "set_tests_properties(" << name << " PROPERTIES\n    SKIP_RETURN_CODE "
             << exit_skipped << " TIMEOUT " << (has_tag(test, "stress") ? 60 : 120) << "\n"
-            << "    DEF_SOURCE_LINE " << cmake_quoted(std::string(test.lineInfo.file) + ":" +
-                                                       std::to_string(test.lineInfo.line))
+            << "    DEF_SOURCE_LINE "
+            << cmake_quoted(std::string(test.lineInfo.file) + ":" +
+                            std::to_string(test.lineInfo.line))
             << "\n    LABELS " << cmake_quoted(labels_of(test)) << ")\n";
     }
     if (!out.flush()) {
@@ -137,7 +139,9 @@ void skip(std::string_view reason) {
     std::cout << "SKIPPED: " << reason << std::endl;
 }
 
-void ran() { ++runs; }
+void ran() {
+    ++runs;
+}
 
 }  // namespace conduit::test
 

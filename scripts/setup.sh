@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Installs what is missing to build and test conduit, from Debian's packages. Says nothing when there
+# is nothing to do.
+#
+#     scripts/setup.sh          compiler, build tools, libraries
+#     scripts/setup.sh --dev    the sanitizers' compiler and the format and lint tools as well
+set -euo pipefail
+
+packages=(
+    g++ cmake ninja-build ccache pkg-config      # the build
+    libfmt-dev liburing-dev libasio-dev          # the library
+    catch2 libbenchmark-dev                      # the tests and benchmarks
+)
+dev_packages=(clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19)
+
+case "${1-}" in
+    "") ;;
+    --dev) packages+=("${dev_packages[@]}") ;;
+    *) echo "usage: scripts/setup.sh [--dev]" >&2; exit 2 ;;
+esac
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    cat >&2 <<'TEXT'
+setup: this is not Debian, so nothing is installed. conduit needs, by their Debian 12 names:
+    g++ 12.2 or newer, cmake 3.25, ninja-build, ccache, pkg-config, libfmt-dev 9, liburing-dev 2.3,
+    libasio-dev 1.22, catch2 2.13, libbenchmark-dev; for the sanitizers and for .ci/run also
+    clang-19, libclang-rt-19-dev, clang-format-19, clang-tidy-19.
+TEXT
+    exit 0
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+    status=$(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [[ $status == installed ]] || missing+=("$package")
+done
+[[ ${#missing[@]} -eq 0 ]] && exit 0
+
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+    if ! command -v sudo >/dev/null; then
+        echo "setup: please install as root: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+
+echo "setup: installing ${missing[*]}"
+apt() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@" </dev/null
+}
+apt update
+apt install --yes --no-install-recommends "${missing[@]}" >/dev/null
