@@ -1,6 +1,6 @@
-# conduit_catch_cases(<program>): each Catch2 case of the program becomes one ctest case, each of its
-# tags a label. The program itself writes the list (tests/main.cpp), since it knows its names and
-# ctest's quoting. A duplicate name fails the build.
+# conduit_catch_cases(<program>): each Catch2 case of the program becomes one ctest case, each of
+# its tags a label. The program itself writes the list (tests/main.cpp), since it knows its names
+# and ctest's quoting. A duplicate name fails the build.
 
 function(conduit_catch_cases program)
     set(cases "${CMAKE_CURRENT_BINARY_DIR}/${program}_cases.cmake")

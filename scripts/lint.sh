@@ -15,4 +15,5 @@ else
     files=("$@")
 fi
 printf '%s\0' "${files[@]}" |
-    xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 --quiet -p build/tsan 2> >(grep -v 'warnings generated' >&2)
+    xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 --quiet -p build/tsan \
+        2> >(grep -v 'warnings generated' >&2)

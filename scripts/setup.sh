@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing to build and test conduit, from Debian's packages. Says nothing when there
-# is nothing to do.
+# Installs what is missing to build and test conduit, from Debian's packages. Says nothing when
+# there is nothing to do.
 #
 #     scripts/setup.sh          compiler, build tools, libraries
 #     scripts/setup.sh --dev    the sanitizers' compiler and the format and lint tools as well
