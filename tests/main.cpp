@@ -139,9 +139,7 @@ void skip(std::string_view reason) {
     std::cout << "SKIPPED: " << reason << std::endl;
 }
 
-void ran() {
-    ++runs;
-}
+void ran() { ++runs; }
 
 }  // namespace conduit::test
 

@@ -9,18 +9,10 @@
 namespace conduit::tidy {
 namespace {
 
-bool anywhere(const source&) {
-    return true;
-}
-bool in_library(const source& file) {
-    return file.is_library();
-}
-bool in_layers_and_tools(const source& file) {
-    return file.is_library() || file.is_below("tools");
-}
-bool in_tests(const source& file) {
-    return file.is_below("tests");
-}
+bool anywhere(const source&) { return true; }
+bool in_library(const source& file) { return file.is_library(); }
+bool in_layers_and_tools(const source& file) { return file.is_library() || file.is_below("tools"); }
+bool in_tests(const source& file) { return file.is_below("tests"); }
 bool above_seam(const source& file) {
     return file.is_library() && !file.is_below("runtime/backend");
 }
@@ -184,8 +176,6 @@ private:
 
 }  // namespace
 
-void check_calls(const source& file) {
-    scanner(file).scan();
-}
+void check_calls(const source& file) { scanner(file).scan(); }
 
 }  // namespace conduit::tidy

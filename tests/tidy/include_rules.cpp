@@ -55,9 +55,7 @@ int rank_of(std::string_view folder) {
     return static_cast<int>(at - layers.begin());
 }
 
-std::string_view first_part(std::string_view path) {
-    return path.substr(0, path.find('/'));
-}
+std::string_view first_part(std::string_view path) { return path.substr(0, path.find('/')); }
 
 void check_layer(const source& file, const include& line) {
     std::string_view target = line.path;

@@ -11,9 +11,7 @@
 namespace conduit::tidy {
 namespace {
 
-bool is_cxx(std::string_view path) {
-    return path.ends_with(".hpp") || path.ends_with(".cpp");
-}
+bool is_cxx(std::string_view path) { return path.ends_with(".hpp") || path.ends_with(".cpp"); }
 
 // Lines whose comment waives the rule.
 bool is_waived(const source& file, const finding& found) {

@@ -253,8 +253,6 @@ private:
 
 }  // namespace
 
-std::vector<finding> check_awaits(std::string_view source) {
-    return checker(source).check();
-}
+std::vector<finding> check_awaits(std::string_view source) { return checker(source).check(); }
 
 }  // namespace conduit::lint

@@ -9,18 +9,14 @@
 namespace conduit::lint {
 namespace {
 
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_word_start(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
            static_cast<unsigned char>(c) >= 0x80;
 }
 
-bool is_word(char c) {
-    return is_word_start(c) || is_digit(c);
-}
+bool is_word(char c) { return is_word_start(c) || is_digit(c); }
 
 class cutter {
 public:
@@ -187,8 +183,6 @@ private:
 
 }  // namespace
 
-pieces lex(std::string_view source) {
-    return cutter(source).cut();
-}
+pieces lex(std::string_view source) { return cutter(source).cut(); }
 
 }  // namespace conduit::lint

@@ -264,8 +264,6 @@ private:
 
 }  // namespace
 
-outline make_outline(const std::vector<token>& tokens) {
-    return outliner(tokens).draw();
-}
+outline make_outline(const std::vector<token>& tokens) { return outliner(tokens).draw(); }
 
 }  // namespace conduit::lint
