@@ -22,12 +22,17 @@ function(conduit_compile)
         target_compile_features(${target} PUBLIC cxx_std_20)
         set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
         target_compile_options(${target} PRIVATE
-            -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+            -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
             -Woverloaded-virtual -Wsuggest-override -Wundef)
         if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
             # Below -O2 g++ turns symmetric transfer into a call, and a deep unwinding overflows
             # the stack (GCC PR 100897). This flag alone makes it a jump again.
             target_compile_options(${target} PRIVATE -foptimize-sibling-calls)
+            if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+                # They warn of std::string's own code at -O2 (GCC PR 105329, 105651).
+                target_compile_options(${target} PRIVATE
+                    -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
+            endif()
             if(CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
                 target_compile_options(${target} PRIVATE -fpch-preprocess)
             endif()

@@ -68,8 +68,6 @@ public:
                 check_one(at);
             }
         }
-        std::stable_sort(found_.begin(), found_.end(),
-                         [](const auto& a, const auto& b) { return a.line < b.line; });
         return std::move(found_);
     }
 
