@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Readiness: an operation is tried at once; one that would wait is tried again when epoll says that
+// its side of the handle is ready. Each handle is registered once, edge-triggered, both directions,
+// when something first waits on it.
+
+#include <conduit/runtime/backend/backend.hpp>
+#include <conduit/runtime/backend/lent_buffers.hpp>
+#include <conduit/runtime/backend/linux_calls.hpp>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace conduit {
+namespace {
+
+constexpr std::uint32_t taking_events = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+constexpr std::uint32_t giving_events = EPOLLOUT | EPOLLHUP | EPOLLERR;
+constexpr std::uint32_t ending_events = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+constexpr int lent_per_turn_max = 4;
+
+struct epoll_registration final : registration {
+    using registration::registration;
+
+    bool& ready(side which) noexcept { return ready_[static_cast<std::size_t>(which)]; }
+
+    descriptor_traits traits;
+    bool known = false;   // epoll watches it
+    bool ended = false;   // a hang-up was seen: no more edges need come
+    int lent = 0;         // buffers lent in turn `lent_in`
+    std::uint64_t lent_in = 0;
+
+private:
+    std::array<bool, 2> ready_{true, true};  // whether a try may succeed
+};
+
+epoll_registration& registration_of(const io_operation& op) noexcept {
+    return static_cast<epoll_registration&>(*op.target());
+}
+
+class epoll_backend final : public backend {
+public:
+    explicit epoll_backend(const scheduler_options& options);
+
+    std::string_view name() const noexcept override { return "epoll"; }
+    conduit::kernel& kernel() noexcept override { return linux_kernel(); }
+
+    result<registration*> attach(unique_fd handle) override;
+    unique_fd detach(registration& idle) noexcept override;
+    void close(registration& ended) noexcept override;
+
+    io_operation::progress start(io_operation& op) override;
+    void cancel(io_operation& op) noexcept override;
+    void withdraw(io_operation& op) noexcept override { forget(op); }
+    bool poll(clock::duration wait) override;
+    void wake() noexcept override;
+
+private:
+    std::int32_t attempt(io_operation& op) noexcept;
+    std::int32_t attempt_lent(lent_operation& op) noexcept;
+    void note_short_transfer(const io_operation& op, std::int32_t outcome) noexcept;
+    io_operation::progress wait_for(io_operation& op);
+    int watch(epoll_registration& target) noexcept;
+    void unwatch(epoll_registration& target) noexcept;
+    void forget(io_operation& op) noexcept;
+    void retry(io_operation& op) noexcept;
+    void handle(const epoll_event& event) noexcept;
+    int wait_events(std::span<epoll_event> events, clock::duration wait) noexcept;
+
+    unique_fd epoll_;
+    unique_fd wakeup_;
+    lent_buffers buffers_;
+    std::uint64_t turn_ = 1;
+    bool has_pwait2_ = true;
+    // Receivers that wait for a buffer, and those whose turn it is again, both in order.
+    intrusive_list<operation, in_queue> starved_;
+    intrusive_list<operation, in_queue> next_turn_;
+};
+
+unique_fd required(int fd, const char* what) {
+    if (fd < 0) throw std::system_error(error_from_kernel(errno), what);
+    return unique_fd(fd);
+}
+
+epoll_backend::epoll_backend(const scheduler_options& options)
+    : epoll_(required(::epoll_create1(EPOLL_CLOEXEC), "backend epoll: epoll_create1")),
+      wakeup_(required(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "backend epoll: eventfd")),
+      buffers_(options.lent_buffers(), options.lent_buffer_bytes(), [this] {
+          if (!starved_.empty()) next_turn_.push_back(starved_.pop_front());
+      }) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLET;  // each write is an edge, so it is never read
+    if (::epoll_ctl(epoll_.handle(), EPOLL_CTL_ADD, wakeup_.handle(), &event) != 0) {
+        throw std::system_error(error_from_kernel(errno), "backend epoll: epoll_ctl");
+    }
+}
+
+result<registration*> epoll_backend::attach(unique_fd handle) {
+    const auto kind = kernel().kind_of(handle);
+    if (!kind) return kind.error();
+    auto made = std::make_unique<epoll_registration>(*this, std::move(handle), *kind);
+    made->traits = traits_of(made->handle.handle());
+    return made.release();
+}
+
+unique_fd epoll_backend::detach(registration& idle) noexcept {
+    auto& target = static_cast<epoll_registration&>(idle);
+    unwatch(target);
+    unique_fd handle = std::move(target.handle);
+    delete &target;
+    return handle;
+}
+
+void epoll_backend::close(registration& ended) noexcept {
+    auto& target = static_cast<epoll_registration&>(ended);
+    for (const side which : {side::taking, side::giving}) {
+        io_operation* op = target.pending(which);
+        if (op == nullptr) continue;
+        forget(*op);
+        op->complete(io_operation::cancelled_outcome);
+    }
+    unwatch(target);
+    // A duplicate may live in another process, so that closing alone would not tell the peer.
+    if (target.kind == handle_kind::stream_socket) ::shutdown(target.handle.handle(), SHUT_RDWR);
+    delete &target;
+}
+
+io_operation::progress epoll_backend::start(io_operation& op) {
+    if (op.code() == io_code::close) {
+        close(*std::exchange(*static_cast<registration**>(op.data()), nullptr));
+        op.set_outcome(0);
+        return io_operation::progress::done;
+    }
+    const bool has_side = op.target() != nullptr && op.code() != io_code::shutdown;
+    if (has_side) {
+        CONDUIT_ASSERT(op.target()->pending(side_of(op.code())) == nullptr,
+                       "one operation per direction of a handle at a time");
+    }
+    const bool may_succeed = !has_side || op.code() == io_code::connect ||
+                             registration_of(op).ready(side_of(op.code()));
+    const std::int32_t outcome = may_succeed ? attempt(op) : would_wait;
+    if (outcome == would_wait) return wait_for(op);
+    op.set_outcome(outcome);
+    return io_operation::progress::done;
+}
+
+/// One try; remembers what it says about the next one.
+std::int32_t epoll_backend::attempt(io_operation& op) noexcept {
+    if (op.code() == io_code::receive_lent) return attempt_lent(static_cast<lent_operation&>(op));
+    if (op.target() == nullptr) return try_now(op, {});
+    epoll_registration& target = registration_of(op);
+    const std::int32_t outcome = try_now(op, target.traits);
+    if (outcome == would_wait && op.code() != io_code::splice) {
+        target.ready(side_of(op.code())) = false;
+    }
+    note_short_transfer(op, outcome);
+    return outcome;
+}
+
+// A pipe that gave less than asked is empty, so the next read need not find that out by a call: an
+// edge will come. Not so for sockets, where a read also stops before handles that were sent along.
+void epoll_backend::note_short_transfer(const io_operation& op, std::int32_t outcome) noexcept {
+    epoll_registration& target = registration_of(op);
+    const bool transfers = op.code() == io_code::read || op.code() == io_code::write;
+    if (!transfers || outcome <= 0 || !target.known || target.ended) return;
+    if (target.kind != handle_kind::pipe || target.traits.packets) return;
+    if (static_cast<std::size_t>(outcome) < op.size()) target.ready(side_of(op.code())) = false;
+}
+
+std::int32_t epoll_backend::attempt_lent(lent_operation& op) noexcept {
+    epoll_registration& target = registration_of(op);
+    if (std::exchange(target.lent_in, turn_) != turn_) target.lent = 0;
+    if (target.lent >= lent_per_turn_max) {
+        next_turn_.push_back(op);
+        return would_wait;
+    }
+    const auto number = buffers_.take();
+    if (!number) {  // in order: who is parked already keeps its place
+        if (!starved_.contains(op)) starved_.push_back(op);
+        return would_wait;
+    }
+    const std::int32_t outcome = read_now(target, target.traits, buffers_.memory(*number));
+    if (outcome > 0) {
+        ++target.lent;
+        op.lend(buffers_.lend(*number, static_cast<std::size_t>(outcome)));
+        return outcome;
+    }
+    buffers_.give_back(*number);
+    if (outcome == would_wait) target.ready(side::taking) = false;
+    return outcome;
+}
+
+io_operation::progress epoll_backend::wait_for(io_operation& op) {
+    epoll_registration& target = registration_of(op);
+    target.pending(side_of(op.code())) = &op;
+    int error = watch(target);
+    if (error == 0 && op.code() == io_code::splice) {
+        auto& to = *static_cast<epoll_registration*>(op.data());
+        CONDUIT_ASSERT(to.giver == nullptr, "one operation per direction of a handle at a time");
+        to.giver = &op;
+        error = watch(to);
+    }
+    if (error == 0) return io_operation::progress::waiting;
+    forget(op);
+    op.set_outcome(-error);
+    return io_operation::progress::done;
+}
+
+int epoll_backend::watch(epoll_registration& target) noexcept {
+    if (target.known) return 0;
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.data.ptr = &target;
+    if (::epoll_ctl(epoll_.handle(), EPOLL_CTL_ADD, target.handle.handle(), &event) != 0) {
+        return errno;
+    }
+    target.known = true;
+    return 0;
+}
+
+void epoll_backend::unwatch(epoll_registration& target) noexcept {
+    // By hand, since closing does not end the watch while a duplicate of the descriptor lives.
+    if (!std::exchange(target.known, false)) return;
+    ::epoll_ctl(epoll_.handle(), EPOLL_CTL_DEL, target.handle.handle(), nullptr);
+}
+
+void epoll_backend::forget(io_operation& op) noexcept {
+    if (op.target() == nullptr) return;
+    io_operation*& own = op.target()->pending(side_of(op.code()));
+    if (own == &op) own = nullptr;
+    if (op.code() == io_code::splice) {
+        io_operation*& other = static_cast<registration*>(op.data())->giver;
+        if (other == &op) other = nullptr;
+    }
+    intrusive_list<operation, in_queue>::remove(op);
+}
+
+void epoll_backend::cancel(io_operation& op) noexcept {
+    forget(op);
+    op.complete(io_operation::cancelled_outcome);
+}
+
+void epoll_backend::retry(io_operation& op) noexcept {
+    const std::int32_t outcome = op.code() == io_code::connect
+                                     ? connect_outcome(op.target()->handle.handle())
+                                     : attempt(op);
+    if (outcome == would_wait) return;
+    forget(op);
+    op.complete(outcome);
+}
+
+void epoll_backend::handle(const epoll_event& event) noexcept {
+    if (event.data.ptr == nullptr) return;  // the wake-up
+    auto& target = *static_cast<epoll_registration*>(event.data.ptr);
+    if ((event.events & ending_events) != 0) target.ended = true;
+    if ((event.events & taking_events) != 0) {
+        target.ready(side::taking) = true;
+        if (target.taker != nullptr) retry(*target.taker);
+    }
+    if ((event.events & giving_events) != 0) {
+        target.ready(side::giving) = true;
+        if (target.giver != nullptr) retry(*target.giver);
+    }
+}
+
+bool epoll_backend::poll(clock::duration wait) {
+    ++turn_;
+    if (!next_turn_.empty()) wait = clock::duration::zero();
+    std::array<epoll_event, 128> events;
+    const int count = wait_events(events, wait);
+    for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)]);
+    intrusive_list<operation, in_queue> again;
+    again.take_all(next_turn_);
+    while (!again.empty()) retry(static_cast<io_operation&>(again.pop_front()));
+    return true;
+}
+
+int epoll_backend::wait_events(std::span<epoll_event> events, clock::duration wait) noexcept {
+    const auto count = static_cast<int>(events.size());
+    if (has_pwait2_) {
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(wait);
+        const timespec limit{seconds.count(), static_cast<long>((wait - seconds).count())};
+        const int n = ::epoll_pwait2(epoll_.handle(), events.data(), count,
+                                     wait == clock::duration::max() ? nullptr : &limit, nullptr);
+        if (n >= 0 || (errno != ENOSYS && errno != EPERM)) return n;
+        has_pwait2_ = false;  // a filter that knows older calls only
+    }
+    constexpr std::chrono::milliseconds day = std::chrono::hours(24);
+    const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(std::min<clock::duration>(wait, day));
+    return ::epoll_wait(epoll_.handle(), events.data(), count, static_cast<int>(rounded.count()));
+}
+
+void epoll_backend::wake() noexcept {
+    constexpr std::uint64_t one = 1;
+    static_cast<void>(!::write(wakeup_.handle(), &one, sizeof one));
+}
+
+}  // namespace
+
+std::unique_ptr<backend> make_epoll_backend(const scheduler_options& options) {
+    return std::make_unique<epoll_backend>(options);
+}
+
+}  // namespace conduit

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The half of the seam that is done at once: making, naming, binding and closing handles, paths and
+// locks, processes and signals, the clock and randomness. What must be waited for is in backend.hpp.
+// The two are the only way from conduit to the kernel, so that a simulation can replace both.
+//
+//     auto ends = here.make_pipe();
+//     if (!ends) return ends.error();
+
+#pragma once
+
+#include <conduit/runtime/clock.hpp>
+#include <conduit/runtime/io_message.hpp>
+#include <conduit/runtime/result.hpp>
+#include <conduit/runtime/socket_address.hpp>
+#include <conduit/runtime/unique_fd.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace conduit {
+
+enum class handle_kind : std::uint8_t { unknown, pipe, fifo, stream_socket, datagram_socket, file,
+                                        process, other };
+
+enum class socket_family { unix_domain, ipv4, ipv6 };
+enum class socket_kind { stream, datagram };
+
+enum class socket_option {
+    reuse_address,
+    reuse_port,
+    no_delay,
+    keep_alive,
+    pass_credentials,
+    send_buffer_bytes,
+    receive_buffer_bytes,
+};
+
+/// A program to start. Only the handles listed are open in it, numbered as given.
+struct spawn_request {
+    std::string path;                                // searched in PATH when it has no slash
+    std::vector<std::string> arguments;              // the name first
+    std::vector<std::string> environment;            // "NAME=value"
+    std::vector<std::pair<int, int>> handles;        // (handle of this process, number in the child)
+};
+
+struct spawned_process {
+    std::int32_t pid = 0;
+    unique_fd handle;  // readable once the process has ended
+};
+
+/// All handles it makes are non-blocking and close-on-exec. What a kernel cannot do fails with
+/// std::errc::not_supported. One object may serve several schedulers and threads.
+class kernel {
+public:
+    virtual ~kernel() = default;
+
+    // Clock and randomness.
+    virtual clock::time_point now() noexcept = 0;
+    virtual void random(std::span<std::byte> into) noexcept = 0;
+
+    // Handles.
+    virtual void close(int handle) noexcept = 0;
+    virtual result<int> native(int handle) const = 0;
+    virtual result<handle_kind> kind_of(const unique_fd& handle) = 0;
+    virtual result<std::pair<unique_fd, unique_fd>> make_pipe() = 0;  // reading end first
+    virtual result<std::pair<unique_fd, unique_fd>> make_socket_pair(socket_kind kind) = 0;
+    virtual result<unique_fd> make_socket(socket_family family, socket_kind kind) = 0;
+    virtual result<unique_fd> duplicate(const unique_fd& handle) = 0;
+
+    // Names and options of sockets.
+    virtual result<void> bind(const unique_fd& socket, const socket_address& address) = 0;
+    virtual result<void> listen(const unique_fd& socket, int backlog_max) = 0;
+    virtual result<socket_address> local_address(const unique_fd& socket) = 0;
+    virtual result<socket_address> peer_address(const unique_fd& socket) = 0;
+    virtual result<void> set_option(const unique_fd& socket, socket_option option, int value) = 0;
+    virtual result<credentials> peer_credentials(const unique_fd& socket) = 0;
+
+    // Paths and locks.
+    virtual result<void> make_directory(const std::string& path, unsigned mode) = 0;
+    virtual result<void> make_fifo(const std::string& path, unsigned mode) = 0;
+    virtual result<void> remove(const std::string& path) = 0;
+    virtual result<void> rename(const std::string& from, const std::string& to) = 0;
+    /// Locks a file, made with mode 0600 if needed, for as long as the handle is open. Fails with
+    /// resource_unavailable_try_again when another holds it.
+    virtual result<unique_fd> lock_file(const std::string& path) = 0;
+
+    // Processes and signals.
+    virtual result<spawned_process> spawn(const spawn_request& program) = 0;
+    virtual result<unique_fd> open_process(std::int32_t pid) = 0;
+    virtual result<void> signal_process(const unique_fd& process, int signal) = 0;
+    /// A handle from which each of `signals` that the process gets is read as one byte. One
+    /// watcher per signal: fails with device_or_resource_busy beyond. Closing it restores what the
+    /// signals did before.
+    virtual result<unique_fd> watch_signals(std::span<const int> signals) = 0;
+};
+
+/// The real one. It has no state of its own.
+kernel& linux_kernel() noexcept;
+
+/// The kernel of the scheduler that runs on this thread.
+kernel& current_kernel() noexcept;
+
+}  // namespace conduit

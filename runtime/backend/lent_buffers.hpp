@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The buffers that a backend lends to receivers: one piece of memory, handed out by number. When
+// all are out, the backend parks who asks and is told when one comes back.
+//
+//     auto number = buffers.take();
+//     if (!number) ...                                    // park
+//     op.lend(buffers.lend(*number, bytes_received));
+
+#pragma once
+
+#include <conduit/runtime/lent_buffer.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace conduit {
+
+/// A fixed number of buffers of one size. The memory is not touched before it is first lent.
+class lent_buffers {
+public:
+    /// `returned` is called after each return; it must not throw.
+    lent_buffers(std::size_t count, std::size_t bytes_each, std::function<void()> returned);
+    lent_buffers(const lent_buffers&) = delete;
+    lent_buffers& operator=(const lent_buffers&) = delete;
+    ~lent_buffers();
+
+    /// A free buffer's number, or nothing.
+    std::optional<std::uint32_t> take() noexcept;
+    std::span<std::byte> memory(std::uint32_t number) noexcept;
+    /// The loan of a taken buffer whose first `bytes` are filled.
+    lent_buffer lend(std::uint32_t number, std::size_t bytes) noexcept;
+    /// Puts a taken or lent buffer back.
+    void give_back(std::uint32_t number) noexcept;
+
+    bool empty() const noexcept { return free_.empty(); }
+
+private:
+    std::size_t count_;
+    std::size_t bytes_each_;
+    std::unique_ptr<std::byte[]> memory_;
+    std::vector<std::uint32_t> free_;
+    std::function<void()> returned_;
+};
+
+}  // namespace conduit

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/runtime/backend/linux_calls.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+namespace conduit {
+namespace {
+
+// linux/fs.h of 6.18; absent from Debian 12's headers.
+constexpr int rwf_nosignal = 0x100;
+
+constexpr std::size_t control_bytes =
+    CMSG_SPACE(handles_per_message_max * sizeof(int)) + CMSG_SPACE(sizeof(ucred));
+
+bool is_socket(handle_kind kind) noexcept {
+    return kind == handle_kind::stream_socket || kind == handle_kind::datagram_socket;
+}
+
+/// Repeats a call that a signal interrupted; then a count, a negative errno or would_wait.
+template <class Call>
+std::int32_t outcome_of(Call call) noexcept {
+    for (;;) {
+        const auto returned = call();
+        if (returned >= 0) return static_cast<std::int32_t>(returned);
+        if (errno == EINTR) continue;
+        return errno == EAGAIN ? would_wait : -errno;
+    }
+}
+
+/// Blocks SIGPIPE for one write on kernels that cannot be asked not to raise it.
+class sigpipe_guard {
+public:
+    sigpipe_guard() noexcept {
+        ::sigemptyset(&pipe_);
+        ::sigaddset(&pipe_, SIGPIPE);
+        sigset_t pending;
+        ::sigpending(&pending);
+        was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+        ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    }
+    sigpipe_guard(const sigpipe_guard&) = delete;
+    ~sigpipe_guard() {
+        const int saved = errno;
+        constexpr timespec at_once{};
+        if (!was_pending_) {
+            while (::sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) {
+            }
+        }
+        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+        errno = saved;
+    }
+
+private:
+    sigset_t pipe_{};
+    sigset_t before_{};
+    bool was_pending_ = false;
+};
+
+ssize_t write_without_sigpipe(int fd, std::span<const std::byte> bytes) noexcept {
+    static std::atomic<bool> flag_is_known{true};
+    if (flag_is_known.load(std::memory_order_relaxed)) {
+        const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+        const ssize_t n = ::pwritev2(fd, &part, 1, -1, rwf_nosignal);
+        if (n >= 0 || (errno != EOPNOTSUPP && errno != EINVAL)) return n;
+        flag_is_known.store(false, std::memory_order_relaxed);
+    }
+    const sigpipe_guard guard;
+    return ::write(fd, bytes.data(), bytes.size());
+}
+
+std::int32_t write_now(const io_operation& op) noexcept {
+    const int fd = op.target()->handle.handle();
+    const std::span<const std::byte> bytes = op.buffer();
+    if (is_socket(op.target()->kind)) {
+        return outcome_of([&] {
+            return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        });
+    }
+    return outcome_of([&] { return write_without_sigpipe(fd, bytes); });
+}
+
+/// A struct msghdr with room for what a message may carry.
+class message_header {
+public:
+    explicit message_header(std::span<std::byte> bytes) noexcept
+        : part_{bytes.data(), bytes.size()} {
+        native.msg_iov = &part_;
+        native.msg_iovlen = 1;
+    }
+    message_header(const message_header&) = delete;
+
+    void use_control(std::size_t bytes) noexcept {
+        native.msg_control = control_.data();
+        native.msg_controllen = bytes;
+    }
+    cmsghdr* add(int type, const void* data, std::size_t bytes) noexcept {
+        if (native.msg_control == nullptr) use_control(0);
+        auto* header = reinterpret_cast<cmsghdr*>(control_.data() + native.msg_controllen);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = type;
+        header->cmsg_len = CMSG_LEN(bytes);
+        std::memcpy(CMSG_DATA(header), data, bytes);
+        native.msg_controllen += CMSG_SPACE(bytes);
+        return header;
+    }
+
+    msghdr native{};
+
+private:
+    iovec part_;
+    alignas(cmsghdr) std::array<std::byte, control_bytes> control_{};
+};
+
+std::int32_t send_now(const io_operation& op) noexcept {
+    const auto& message = *static_cast<const outgoing_message*>(op.data());
+    const auto bytes = message.bytes();
+    message_header header({const_cast<std::byte*>(bytes.data()), bytes.size()});
+    if (const socket_address* to = message.destination()) {
+        header.native.msg_name = const_cast<std::byte*>(to->bytes().data());
+        header.native.msg_namelen = static_cast<socklen_t>(to->bytes().size());
+    }
+    if (!message.handles().empty()) {
+        header.add(SCM_RIGHTS, message.handles().data(), message.handles().size_bytes());
+    }
+    if (message.sends_credentials()) {
+        const ucred own{::getpid(), ::geteuid(), ::getegid()};
+        header.add(SCM_CREDENTIALS, &own, sizeof own);
+    }
+    return outcome_of([&] {
+        return ::sendmsg(op.target()->handle.handle(), &header.native,
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
+    });
+}
+
+void take_control(const cmsghdr& header, incoming_message& message) {
+    const unsigned char* data = CMSG_DATA(&header);
+    const std::size_t bytes = header.cmsg_len - CMSG_LEN(0);
+    if (header.cmsg_level != SOL_SOCKET) return;
+    if (header.cmsg_type == SCM_RIGHTS) {
+        for (std::size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int)) {
+            int fd = -1;
+            std::memcpy(&fd, data + at, sizeof fd);
+            message.handles.emplace_back(fd);  // room was reserved before the call
+        }
+    }
+    if (header.cmsg_type == SCM_CREDENTIALS && bytes >= sizeof(ucred)) {
+        ucred native{};
+        std::memcpy(&native, data, sizeof native);
+        credentials& sender = message.sender.emplace();
+        sender.pid = native.pid;
+        sender.uid = native.uid;
+        sender.gid = native.gid;
+    }
+}
+
+std::int32_t receive_now(const io_operation& op) {
+    auto& message = *static_cast<incoming_message*>(op.data());
+    message.handles.clear();
+    message.handles.reserve(handles_per_message_max + 1);
+    message.sender.reset();
+    message_header header(message.buffer);
+    header.use_control(control_bytes);
+    sockaddr_storage from{};
+    header.native.msg_name = &from;
+    header.native.msg_namelen = sizeof from;
+    const std::int32_t outcome = outcome_of([&] {
+        return ::recvmsg(op.target()->handle.handle(), &header.native,
+                         MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    });
+    if (outcome < 0) return outcome;
+    for (cmsghdr* h = CMSG_FIRSTHDR(&header.native); h != nullptr;
+         h = CMSG_NXTHDR(&header.native, h)) {
+        take_control(*h, message);
+    }
+    message.truncated = (header.native.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0;
+    message.from = socket_address::from_bytes(
+        std::as_bytes(std::span(&from, 1)).first(header.native.msg_namelen));
+    return outcome;
+}
+
+std::int32_t accept_now(int fd) noexcept {
+    return outcome_of([&] {
+        int made = -1;
+        do {  // a peer that gave up while it waited is no concern of the listener's
+            made = ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        } while (made < 0 && errno == ECONNABORTED);
+        return made;
+    });
+}
+
+std::int32_t connect_now(const io_operation& op) noexcept {
+    const auto& to = *static_cast<const socket_address*>(op.data());
+    const int returned =
+        ::connect(op.target()->handle.handle(),
+                  reinterpret_cast<const sockaddr*>(to.bytes().data()),
+                  static_cast<socklen_t>(to.bytes().size()));
+    if (returned == 0) return 0;
+    return errno == EINPROGRESS || errno == EINTR ? would_wait : -errno;
+}
+
+std::int32_t open_now(const io_operation& op) noexcept {
+    const auto mode = static_cast<open_mode>(op.size());
+    const int flags = mode == open_mode::read        ? O_RDONLY
+                      : mode == open_mode::write_new ? O_WRONLY | O_CREAT | O_TRUNC
+                                                     : O_WRONLY | O_CREAT | O_APPEND;
+    const int fd = ::open(static_cast<const char*>(op.data()), flags | O_CLOEXEC | O_NONBLOCK,
+                          0600);
+    return fd >= 0 ? fd : -errno;
+}
+
+std::int32_t wait_process_now(int fd) noexcept {
+    siginfo_t about{};
+    if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(fd), &about,
+                 WEXITED | WNOHANG) == 0) {
+        if (about.si_pid == 0) return would_wait;
+        return about.si_code == CLD_EXITED ? about.si_status
+                                           : exit_operation::signalled + about.si_status;
+    }
+    if (errno == ECHILD && !is_ready_now(fd, POLLIN)) return would_wait;  // somebody else's child
+    return -errno;
+}
+
+std::int32_t splice_now(const io_operation& op) noexcept {
+    const auto& to = *static_cast<const registration*>(op.data());
+    return outcome_of([&] {
+        return ::splice(op.target()->handle.handle(), nullptr, to.handle.handle(), nullptr,
+                        op.size(), SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    });
+}
+
+std::int32_t shutdown_now(const io_operation& op) noexcept {
+    constexpr std::array how{SHUT_RD, SHUT_WR, SHUT_RDWR};
+    return ::shutdown(op.target()->handle.handle(), how[op.size()]) == 0 ? 0 : -errno;
+}
+
+}  // namespace
+
+descriptor_traits traits_of(int fd) noexcept {
+    descriptor_traits traits;
+    const int flags = ::fcntl(fd, F_GETFL);
+    traits.nonblocking = flags >= 0 && (flags & O_NONBLOCK) != 0;
+    traits.packets = flags >= 0 && (flags & O_DIRECT) != 0;
+    return traits;
+}
+
+bool is_ready_now(int fd, short events) noexcept {
+    pollfd asked{fd, events, 0};
+    return ::poll(&asked, 1, 0) > 0;
+}
+
+std::int32_t connect_outcome(int fd) noexcept {
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return -errno;
+    return -error;
+}
+
+std::int32_t read_now(const registration& from, const descriptor_traits& traits,
+                      std::span<std::byte> into) noexcept {
+    const int fd = from.handle.handle();
+    if (is_socket(from.kind)) {
+        return outcome_of([&] { return ::recv(fd, into.data(), into.size(), MSG_DONTWAIT); });
+    }
+    if (!traits.nonblocking && !is_ready_now(fd, POLLIN)) return would_wait;
+    return outcome_of([&] { return ::read(fd, into.data(), into.size()); });
+}
+
+std::int32_t try_now(io_operation& op, const descriptor_traits& traits) noexcept {
+    const int fd = op.target() != nullptr ? op.target()->handle.handle() : -1;
+    const bool must_ask = !traits.nonblocking && !is_socket(op.target()->kind);
+    switch (op.code()) {
+        case io_code::read: return read_now(*op.target(), traits, op.buffer());
+        case io_code::write:
+            if (must_ask && !is_ready_now(fd, POLLOUT)) return would_wait;
+            return write_now(op);
+        case io_code::send: return send_now(op);
+        case io_code::receive:
+            try {
+                return receive_now(op);
+            } catch (const std::bad_alloc&) {
+                return -ENOMEM;
+            }
+        case io_code::accept:
+        case io_code::accept_many: return accept_now(fd);
+        case io_code::connect: return connect_now(op);
+        case io_code::open: return open_now(op);
+        case io_code::poll_readable: return is_ready_now(fd, POLLIN) ? 0 : would_wait;
+        case io_code::poll_writable: return is_ready_now(fd, POLLOUT) ? 0 : would_wait;
+        case io_code::wait_process: return wait_process_now(fd);
+        case io_code::splice: return splice_now(op);
+        case io_code::shutdown: return shutdown_now(op);
+        case io_code::receive_lent:
+        case io_code::close: break;
+    }
+    return -EINVAL;
+}
+
+}  // namespace conduit

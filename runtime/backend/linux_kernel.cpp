@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/backend/signal_pipes.hpp>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <spawn.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+
+namespace conduit {
+namespace {
+
+std::error_code last_error() noexcept { return error_from_kernel(errno); }
+
+result<void> checked(int returned) {
+    if (returned < 0) return last_error();
+    return {};
+}
+
+result<unique_fd> owned(int fd) {
+    if (fd < 0) return last_error();
+    return unique_fd(fd);
+}
+
+handle_kind kind_of_socket(int fd) noexcept {
+    int type = 0;
+    socklen_t size = sizeof type;
+    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return handle_kind::other;
+    return type == SOCK_STREAM ? handle_kind::stream_socket : handle_kind::datagram_socket;
+}
+
+bool is_process_handle(int fd) {
+    std::array<char, 64> link{};
+    std::array<char, 64> path{};
+    std::snprintf(path.data(), path.size(), "/proc/self/fd/%d", fd);
+    const ssize_t n = ::readlink(path.data(), link.data(), link.size());
+    return n > 0 && std::string_view(link.data(), static_cast<std::size_t>(n)).find("[pidfd]") !=
+                        std::string_view::npos;
+}
+
+const sockaddr* raw(const socket_address& address) noexcept {
+    return reinterpret_cast<const sockaddr*>(address.bytes().data());
+}
+
+template <class Call>
+result<socket_address> address_from(Call call, int fd) {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    if (call(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return last_error();
+    return socket_address::from_bytes(std::as_bytes(std::span(&storage, 1)).first(size));
+}
+
+std::pair<int, int> native_option(socket_option option) noexcept {
+    switch (option) {
+        case socket_option::reuse_address: return {SOL_SOCKET, SO_REUSEADDR};
+        case socket_option::reuse_port: return {SOL_SOCKET, SO_REUSEPORT};
+        case socket_option::no_delay: return {IPPROTO_TCP, TCP_NODELAY};
+        case socket_option::keep_alive: return {SOL_SOCKET, SO_KEEPALIVE};
+        case socket_option::pass_credentials: return {SOL_SOCKET, SO_PASSCRED};
+        case socket_option::send_buffer_bytes: return {SOL_SOCKET, SO_SNDBUF};
+        case socket_option::receive_buffer_bytes: return {SOL_SOCKET, SO_RCVBUF};
+    }
+    return {0, 0};
+}
+
+class real_kernel final : public kernel {
+public:
+    clock::time_point now() noexcept override {
+        timespec t{};
+        ::clock_gettime(CLOCK_MONOTONIC, &t);
+        return clock::time_point(std::chrono::seconds(t.tv_sec) +
+                                 std::chrono::nanoseconds(t.tv_nsec));
+    }
+
+    void random(std::span<std::byte> into) noexcept override {
+        while (!into.empty()) {
+            const ssize_t n = ::getrandom(into.data(), into.size(), 0);
+            if (n > 0) into = into.subspan(static_cast<std::size_t>(n));
+        }
+    }
+
+    void close(int handle) noexcept override {
+        if (!signal_pipes::close(handle)) ::close(handle);
+    }
+    result<int> native(int handle) const override { return handle; }
+
+    result<handle_kind> kind_of(const unique_fd& handle) override {
+        struct stat about {};
+        if (::fstat(handle.handle(), &about) != 0) return last_error();
+        if (S_ISSOCK(about.st_mode)) return kind_of_socket(handle.handle());
+        if (S_ISFIFO(about.st_mode)) return handle_kind::pipe;
+        if (S_ISREG(about.st_mode)) return handle_kind::file;
+        if (is_process_handle(handle.handle())) return handle_kind::process;
+        return handle_kind::other;
+    }
+
+    result<std::pair<unique_fd, unique_fd>> make_pipe() override {
+        std::array<int, 2> ends{};
+        if (::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) != 0) return last_error();
+        return std::pair(unique_fd(ends[0]), unique_fd(ends[1]));
+    }
+
+    result<std::pair<unique_fd, unique_fd>> make_socket_pair(socket_kind kind) override {
+        const int type = kind == socket_kind::stream ? SOCK_STREAM : SOCK_DGRAM;
+        std::array<int, 2> ends{};
+        if (::socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+            return last_error();
+        }
+        return std::pair(unique_fd(ends[0]), unique_fd(ends[1]));
+    }
+
+    result<unique_fd> make_socket(socket_family family, socket_kind kind) override {
+        const int domain = family == socket_family::unix_domain ? AF_UNIX
+                           : family == socket_family::ipv4      ? AF_INET
+                                                                : AF_INET6;
+        const int type = kind == socket_kind::stream ? SOCK_STREAM : SOCK_DGRAM;
+        return owned(::socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    }
+
+    result<unique_fd> duplicate(const unique_fd& handle) override {
+        return owned(::fcntl(handle.handle(), F_DUPFD_CLOEXEC, 3));
+    }
+
+    result<void> bind(const unique_fd& socket, const socket_address& address) override {
+        return checked(::bind(socket.handle(), raw(address),
+                              static_cast<socklen_t>(address.bytes().size())));
+    }
+    result<void> listen(const unique_fd& socket, int backlog_max) override {
+        return checked(::listen(socket.handle(), backlog_max));
+    }
+    result<socket_address> local_address(const unique_fd& socket) override {
+        return address_from(::getsockname, socket.handle());
+    }
+    result<socket_address> peer_address(const unique_fd& socket) override {
+        return address_from(::getpeername, socket.handle());
+    }
+    result<void> set_option(const unique_fd& socket, socket_option option, int value) override {
+        const auto [level, name] = native_option(option);
+        return checked(::setsockopt(socket.handle(), level, name, &value, sizeof value));
+    }
+    result<credentials> peer_credentials(const unique_fd& socket) override {
+        ucred peer{};
+        socklen_t size = sizeof peer;
+        if (::getsockopt(socket.handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+            return last_error();
+        }
+        credentials found;
+        found.pid = peer.pid;
+        found.uid = peer.uid;
+        found.gid = peer.gid;
+        return found;
+    }
+
+    result<void> make_directory(const std::string& path, unsigned mode) override {
+        return checked(::mkdir(path.c_str(), mode));
+    }
+    result<void> make_fifo(const std::string& path, unsigned mode) override {
+        return checked(::mkfifo(path.c_str(), mode));
+    }
+    result<void> remove(const std::string& path) override {
+        return checked(std::remove(path.c_str()));
+    }
+    result<void> rename(const std::string& from, const std::string& to) override {
+        return checked(std::rename(from.c_str(), to.c_str()));
+    }
+    result<unique_fd> lock_file(const std::string& path) override {
+        auto file = owned(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (file && ::flock(file->handle(), LOCK_EX | LOCK_NB) != 0) return last_error();
+        return file;
+    }
+
+    result<spawned_process> spawn(const spawn_request& program) override;
+
+    result<unique_fd> open_process(std::int32_t pid) override {
+        return owned(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    }
+    result<void> signal_process(const unique_fd& process, int signal) override {
+        return checked(static_cast<int>(
+            ::syscall(SYS_pidfd_send_signal, process.handle(), signal, nullptr, 0)));
+    }
+    result<unique_fd> watch_signals(std::span<const int> signals) override {
+        return signal_pipes::open(signals);
+    }
+};
+
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+/// What posix_spawn() is told; frees it again.
+class spawn_plan {
+public:
+    spawn_plan() noexcept {
+        ::posix_spawn_file_actions_init(&actions);
+        ::posix_spawnattr_init(&attributes);
+    }
+    spawn_plan(const spawn_plan&) = delete;
+    ~spawn_plan() {
+        ::posix_spawnattr_destroy(&attributes);
+        ::posix_spawn_file_actions_destroy(&actions);
+    }
+
+    /// Clean signals, and the listed handles under their new numbers: first moved out of each
+    /// other's way, to copies that the exec closes.
+    int prepare(const spawn_request& program, std::vector<unique_fd>& copies) {
+        sigset_t all;
+        sigset_t none;
+        ::sigfillset(&all);
+        ::sigemptyset(&none);
+        ::posix_spawnattr_setsigdefault(&attributes, &all);
+        ::posix_spawnattr_setsigmask(&attributes, &none);
+        ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+        int last = 2;
+        for (const auto& [from, to] : program.handles) last = std::max(last, to);
+        for (const auto& [from, to] : program.handles) {
+            copies.emplace_back(::fcntl(from, F_DUPFD_CLOEXEC, last + 1));
+            if (!copies.back()) return errno;
+            const int error =
+                ::posix_spawn_file_actions_adddup2(&actions, copies.back().handle(), to);
+            if (error != 0) return error;
+        }
+        return ::posix_spawn_file_actions_addclosefrom_np(&actions, last + 1);
+    }
+
+    posix_spawn_file_actions_t actions{};
+    posix_spawnattr_t attributes{};
+};
+
+result<spawned_process> real_kernel::spawn(const spawn_request& program) {
+    spawn_plan plan;
+    std::vector<unique_fd> copies;
+    if (const int error = plan.prepare(program, copies)) return error_from_kernel(error);
+    spawned_process child;
+    const std::vector<char*> arguments = pointers_to(program.arguments);
+    const std::vector<char*> environment = pointers_to(program.environment);
+    const int error = ::posix_spawnp(&child.pid, program.path.c_str(), &plan.actions,
+                                     &plan.attributes, arguments.data(), environment.data());
+    if (error != 0) return error_from_kernel(error);
+    auto handle = open_process(child.pid);
+    if (!handle) return handle.error();
+    child.handle = std::move(*handle);
+    return child;
+}
+
+}  // namespace
+
+kernel& linux_kernel() noexcept {
+    static real_kernel the_kernel;
+    return the_kernel;
+}
+
+}  // namespace conduit

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/runtime/backend/signal_pipes.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <mutex>
+
+namespace conduit::signal_pipes {
+namespace {
+
+constexpr int signals_max = 65;
+
+/// One signal that is watched: both ends of its pipe and what it did before.
+struct watched_signal {
+    std::atomic<int> writer{-1};  // read by the handler
+    int reader = -1;
+    struct sigaction before {};
+};
+
+std::array<watched_signal, signals_max> table;
+std::atomic<int> watched{0};
+std::atomic<int> handlers_running{0};
+std::mutex table_mutex;
+
+void on_signal(int number) {
+    const int saved = errno;
+    ++handlers_running;
+    const int writer = table[static_cast<std::size_t>(number)].writer.load();
+    const auto byte = static_cast<unsigned char>(number);
+    // A full pipe holds 65536 unread signals; one more says nothing new.
+    if (writer >= 0) static_cast<void>(!::write(writer, &byte, 1));
+    --handlers_running;
+    errno = saved;
+}
+
+bool is_valid(int number) noexcept {
+    return number > 0 && number < signals_max && number != SIGKILL && number != SIGSTOP;
+}
+
+std::error_code refuse(std::span<const int> signals) noexcept {
+    for (const int number : signals) {
+        if (!is_valid(number)) return std::make_error_code(std::errc::invalid_argument);
+        if (table[static_cast<std::size_t>(number)].writer.load() >= 0) {
+            return std::make_error_code(std::errc::device_or_resource_busy);
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+result<unique_fd> open(std::span<const int> signals) {
+    const std::lock_guard lock(table_mutex);
+    if (const std::error_code why = refuse(signals)) return why;
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) != 0) return error_from_kernel(errno);
+    for (const int number : signals) {
+        watched_signal& entry = table[static_cast<std::size_t>(number)];
+        entry.reader = ends[0];
+        entry.writer = ends[1];
+        struct sigaction action {};
+        action.sa_handler = on_signal;
+        action.sa_flags = SA_RESTART;
+        ::sigfillset(&action.sa_mask);
+        ::sigaction(number, &action, &entry.before);
+    }
+    ++watched;
+    return unique_fd(ends[0]);
+}
+
+bool close(int reader) noexcept {
+    if (watched.load() == 0) return false;
+    const std::lock_guard lock(table_mutex);
+    int writer = -1;
+    for (int number = 1; number < signals_max; ++number) {
+        watched_signal& entry = table[static_cast<std::size_t>(number)];
+        if (entry.reader != reader || entry.writer.load() < 0) continue;
+        ::sigaction(number, &entry.before, nullptr);
+        writer = entry.writer.exchange(-1);
+        entry.reader = -1;
+    }
+    if (writer < 0) return false;
+    --watched;
+    while (handlers_running.load() > 0) {  // on another thread, and it may still write
+    }
+    ::close(writer);
+    ::close(reader);
+    return true;
+}
+
+}  // namespace conduit::signal_pipes

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Where coroutine frames live: free lists by size, one set per thread, so starting a task costs no
+// malloc once its size has been seen. Under AddressSanitizer every frame is its own allocation.
+//
+//     void* memory = frame_pool::of_thread().take(bytes);
+//     frame_pool::of_thread().give_back(memory, bytes);
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+namespace conduit {
+
+#if defined(__SANITIZE_ADDRESS__)
+#define CONDUIT_POOL_FRAMES 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CONDUIT_POOL_FRAMES 0
+#endif
+#endif
+#ifndef CONDUIT_POOL_FRAMES
+#define CONDUIT_POOL_FRAMES 1
+#endif
+
+/// Memory for frames of up to 2 KiB, in steps of 64 bytes; larger ones go to operator new. Memory
+/// given back on another thread stays with that thread.
+class frame_pool {
+public:
+    static frame_pool& of_thread() noexcept { return pool; }
+
+    /// Throws std::bad_alloc.
+    void* take(std::size_t bytes) {
+        const std::size_t step = (bytes + step_bytes - 1) / step_bytes;
+        void* memory = nullptr;
+        if (pooled && step < steps && free_[step] != nullptr) {
+            free_block* block = free_[step];
+            free_[step] = block->next;
+            memory = block;
+        } else {
+            memory = ::operator new(step * step_bytes);
+        }
+        ++live_;
+        return memory;
+    }
+
+    void give_back(void* memory, std::size_t bytes) noexcept {
+        const std::size_t step = (bytes + step_bytes - 1) / step_bytes;
+        --live_;
+        if (pooled && step < steps) {
+            free_[step] = ::new (memory) free_block(free_[step]);
+        } else {
+            ::operator delete(memory);
+        }
+    }
+
+    /// Frames taken and not given back on this thread; negative where others' frames end.
+    std::int64_t live() const noexcept { return live_; }
+
+    /// Returns the free memory to the heap. A scheduler does so when it ends.
+    void trim() noexcept;
+
+private:
+    struct free_block {
+        explicit free_block(free_block* rest) noexcept : next(rest) {}
+        free_block* next;
+    };
+    static constexpr std::size_t step_bytes = 64;
+    static constexpr std::size_t steps = 33;
+    static constexpr bool pooled = CONDUIT_POOL_FRAMES != 0;
+
+    constexpr frame_pool() noexcept = default;
+
+    static thread_local constinit frame_pool pool;
+
+    std::array<free_block*, steps> free_{};
+    std::int64_t live_ = 0;
+};
+
+inline thread_local constinit frame_pool frame_pool::pool;
+
+}  // namespace conduit

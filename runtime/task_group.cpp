@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/runtime/loop.hpp>
+#include <conduit/runtime/task_group.hpp>
+
+namespace conduit {
+
+std::coroutine_handle<> loop::step_back(frame& next) noexcept {
+    context->find_job()->queue(next, *context);
+    return std::noop_coroutine();
+}
+
+void job::queue(frame& next, context& under) noexcept {
+    turnstile_.resume_later(loop::running(), next, under);
+}
+
+void job::begin(task_group& group, frame& top, std::string_view name) noexcept {
+    group_ = &group;
+    top_ = &top;
+    context_.attach(group.context_);
+    context_.set_job(this);
+    context_.set_name(name);
+    queue(top, context_);
+}
+
+void job::finish() noexcept {
+    loop::running().counters.tasks_live.subtract();
+    finished_ = true;
+    context_.detach();
+    intrusive_list<job, in_group>::remove(*this);
+    if (joiner_ != nullptr) std::exchange(joiner_, nullptr)->complete(0);
+    if (group_->children_.empty() && group_->joiner_ != nullptr) {
+        std::exchange(group_->joiner_, nullptr)->complete(0);
+    }
+    if (holder_ == nullptr) top_->self.destroy();
+}
+
+void job::fail_group(std::exception_ptr why) noexcept {
+    if (!group_->failure_) group_->failure_ = std::move(why);
+    group_->request_stop();
+}
+
+void job::discard() noexcept {
+    CONDUIT_ASSERT(loop::running().context->find_job() != this,
+                   "a task destroyed the group that it runs in");
+    loop::running().counters.tasks_live.subtract();
+    if (holder_ != nullptr) *holder_ = nullptr;
+    top_->self.destroy();
+}
+
+task_group::task_group(context& under) noexcept { context_.attach(under); }
+
+void task_group::adopt(job& added, frame& top, std::string_view name,
+                       std::source_location at) noexcept {
+    loop& l = loop::running();
+    l.counters.tasks_spawned.add();
+    l.counters.tasks_live.add();
+    top.where = at;
+    top.since = l.now;
+    children_.push_back(added);
+    added.begin(*this, top, name);
+}
+
+void task_group::destroy_children() noexcept {
+    while (!children_.empty()) children_.back().discard();
+}
+
+task_group::join_operation task_group::join() noexcept { return join_operation(*this); }
+
+operation::progress task_group::join_operation::start() {
+    if (group_->children_.empty()) return progress::done;
+    CONDUIT_ASSERT(group_->joiner_ == nullptr, "a group is joined by one task at a time");
+    group_->joiner_ = this;
+    return progress::waiting;
+}
+
+}  // namespace conduit
