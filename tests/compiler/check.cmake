@@ -1,6 +1,8 @@
 # Runs one hazard and compares its outcome with the recorded one.
 #
-#     cmake -D NAME=... -D COMPILER=... -D RECORDED=works|broken|unknown -P check.cmake -- COMMAND...
+#     cmake -D NAME=... -D COMPILER=... -D RECORDED=... -P check.cmake -- COMMAND...
+#
+# RECORDED is works, broken or unknown.
 
 set(command "")
 set(past_dashes FALSE)

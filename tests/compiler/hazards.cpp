@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What conduit's rules refuse, each as small as it gets. Which of them the compiler at hand breaks is
-// recorded in CMakeLists.txt; when none is broken any more, the rules may go.
+// What conduit's rules refuse, each as small as it gets. Which of them the compiler at hand breaks
+// is recorded in CMakeLists.txt; when none is broken any more, the rules may go.
 //
 //     hazards <name>     exit code 0: this compiler gets it right
 

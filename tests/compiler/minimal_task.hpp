@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The smallest lazy task, and an object that notices when it is destroyed twice. The programs of
-// this folder use nothing else, so that what they show is the compiler's doing and not the library's.
+// this folder use nothing else: what they show is the compiler's doing and not the library's.
 
 #pragma once
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The forms that conduit's code and documents use instead. Every compiler must get them right: these
-// assert, whatever the compiler.
+// The forms that conduit's code and documents use instead. Every compiler must get them right:
+// these assert, whatever the compiler.
 //
 //     safe_forms <name>     exit code 0: it does
 

@@ -17,6 +17,4 @@ conduit::task<int> answer() {
 
 }  // namespace
 
-int main() {
-    return conduit::run(answer()) == 42 ? 0 : 1;
-}
+int main() { return conduit::run(answer()) == 42 ? 0 : 1; }

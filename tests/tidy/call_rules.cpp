@@ -59,7 +59,7 @@ constexpr std::array<banned, 37> list = {{
     {"setenv", in_library, "a library changes no environment"},
     {"errno", above_seam_and_errors, "errno ends at runtime/backend/ and error_from_kernel()"},
     {"reinterpret_cast", above_seam, "use std::as_bytes, std::bit_cast, or the codec"},
-    {"const_cast", in_library, "change the signature, or make the member mutable"},
+    {"const_cast", above_seam, "change the signature, or make the member mutable"},
     {"strerror", anywhere, "not thread-safe: use std::error_code::message()"},
     {"sprintf", anywhere, no_bounds},
     {"strcpy", anywhere, no_bounds},
@@ -82,7 +82,12 @@ constexpr std::array<banned, 37> list = {{
 
 class scanner {
 public:
-    explicit scanner(const source& file) : file_(file), tokens_(file.pieces.tokens) {}
+    explicit scanner(const source& file)
+        : file_(file),
+          tokens_(file.pieces.tokens),
+          has_threads_(std::any_of(tokens_.begin(), tokens_.end(), [](const lint::token& one) {
+              return one.text == "thread" || one.text == "jthread";
+          })) {}
 
     void scan() {
         for (std::size_t at = 0; at < tokens_.size(); ++at) {
@@ -110,7 +115,7 @@ private:
         }
         const bool detaches = text(at) == "detach" && text(at + 1) == "(" &&
                               (before(at) == "." || before(at) == "->");
-        if (detaches && file_.is_below("runtime")) {
+        if (detaches && has_threads_) {
             file_.report(tokens_[at].line, "detach", "nothing is detached: join the thread");
         }
         if (text(at) == "using" && text(at + 1) == "namespace" && file_.is_header()) {
@@ -155,11 +160,14 @@ private:
         const bool qualified =
             at > 0 && (tokens_[at - 1].kind == lint::token_kind::word || before(at) == ">") &&
             before(at) != "return";
-        if (!qualified && at + 1 < tokens_.size() &&
+        const std::string_view name = text(at + 1);
+        const bool harmless =
+            name == "new" || name == "delete" || name.starts_with("str") || name.starts_with("mem");
+        if (!qualified && !harmless && at + 1 < tokens_.size() &&
             tokens_[at + 1].kind == lint::token_kind::word && text(at + 2) == "(") {
-            file_.report(tokens_[at].line, "kernel-call",
-                         "::" + std::string(text(at + 1)) +
-                             " is the kernel's: runtime/backend/ makes such calls");
+            file_.report(
+                tokens_[at].line, "kernel-call",
+                "::" + std::string(name) + " is the kernel's: runtime/backend/ makes such calls");
         }
     }
 
@@ -172,6 +180,7 @@ private:
 
     const source& file_;
     const std::vector<lint::token>& tokens_;
+    const bool has_threads_;
 };
 
 }  // namespace

@@ -97,14 +97,8 @@ void check_foreign(const source& file, const include& line) {
         !file.is_below("runtime/backend") && !file.is_below("bench")) {
         file.report(line.line, "backend", "only runtime/backend/ sees this header");
     }
-    if (!file.is_library() || !is_kernel_header(line.path)) {
-        return;
-    }
-    if (file.is_public_header()) {
+    if (file.is_public_header() && is_kernel_header(line.path)) {
         file.report(line.line, "kernel-header", "a public header includes no kernel header");
-    } else if (!file.is_below("runtime/backend")) {
-        file.report(line.line, "kernel-header",
-                    "kernel headers stay in runtime/backend/; ask its `kernel` or `backend`");
     }
 }
 

@@ -132,6 +132,9 @@ void check_comment(const source& file, const lint::remark& comment) {
 }  // namespace
 
 void check_text(const source& file) {
+    if (file.path.ends_with(".md")) {
+        return;
+    }
     check_lines(file);
     if (!file.path.ends_with(".hpp") && !file.path.ends_with(".cpp")) {
         return;
