@@ -17,7 +17,7 @@ std::error_code to_error_code(stop_reason why) noexcept {
     return {};
 }
 
-void context::attach(context& parent) noexcept {
+void context::attach(context& parent) {
     parent.settle();
     parent_ = &parent;
     parent.children_.push_back(*this);

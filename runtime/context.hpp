@@ -39,8 +39,9 @@ public:
     context() noexcept = default;
     ~context() { detach(); }
 
-    /// Takes its place under `parent` at once.
-    void attach(context& parent) noexcept;
+    /// Takes its place under `parent` at once. Throws std::bad_alloc when the parent's own place is
+    /// only promised and no timer can be set for it.
+    void attach(context& parent);
 
     /// Promises to take its place under `parent` when something first waits in it or asks for its
     /// deadline; the clock of `limit` starts then. Costs next to nothing until then.

@@ -47,7 +47,7 @@ void job::discard() noexcept {
     top_->self.destroy();
 }
 
-task_group::task_group(context& under) noexcept { context_.attach(under); }
+task_group::task_group(context& under) { context_.attach(under); }
 
 void task_group::adopt(job& added, frame& top, std::string_view name,
                        std::source_location at) noexcept {

@@ -123,7 +123,7 @@ struct job_coroutine {
 class task_group {
 public:
     /// Children inherit from `under`: its stop requests and its deadline are theirs.
-    explicit task_group(context& under = current_context()) noexcept;
+    explicit task_group(context& under = current_context());
     task_group(const task_group&) = delete;
     task_group& operator=(const task_group&) = delete;
     ~task_group() { destroy_children(); }

@@ -6,7 +6,7 @@
 
 namespace conduit {
 
-task_scope::task_scope() noexcept
+task_scope::task_scope()
     : outer_(std::exchange(loop::running().context, &group_context())) {}
 
 task_scope::~task_scope() {

@@ -24,7 +24,7 @@ namespace conduit {
 /// are suspended, last first. No co_yield may happen while a scope is open.
 class task_scope : public task_group {
 public:
-    task_scope() noexcept;
+    task_scope();
     ~task_scope();
     static void* operator new(std::size_t) = delete;
 

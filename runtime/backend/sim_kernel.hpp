@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// A simulated kernel: a table of handles, pipes with a capacity, a virtual clock, seeded
+// randomness. What it does not simulate yet answers not_supported. sim.cpp makes operations wait on
+// it; nothing here waits.
+//
+//     sim_kernel kernel(seed, [](sim_pipe& changed) { ... });
+//     auto ends = kernel.make_pipe();
+
+#pragma once
+
+#include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/backend/sim_random.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace conduit {
+
+/// One pipe: its bytes and how many handles each end has.
+struct sim_pipe {
+    static constexpr std::size_t atomic_write_max = 4096;  // PIPE_BUF, pipe(7)
+
+    std::size_t room() const noexcept { return capacity - bytes.size(); }
+
+    std::uint64_t id = 0;
+    std::size_t capacity = 0;
+    std::deque<std::byte> bytes;
+    int readers = 0;
+    int writers = 0;
+};
+
+/// One row of the table of handles: an end of a pipe.
+struct sim_handle {
+    std::shared_ptr<sim_pipe> pipe;
+    bool writes = false;
+};
+
+class sim_kernel final : public kernel {
+public:
+    /// `changed` is called when a pipe's state changed in a way that others may wait for.
+    sim_kernel(std::uint64_t seed, std::function<void(sim_pipe&)> changed)
+        : random_(seed), changed_(std::move(changed)) {}
+    ~sim_kernel() override;
+
+    // Transfers that do not wait: a count, a negative errno, or sim_would_wait.
+    std::int32_t read(int handle, std::span<std::byte> into);
+    std::int32_t write(int handle, std::span<const std::byte> bytes);
+    std::int32_t splice(int from, int to, std::size_t bytes);
+    bool readable(int handle) const;
+    bool writable(int handle) const;
+
+    sim_pipe* pipe_of(int handle) const noexcept;
+    sim_random& choices() noexcept { return random_; }
+    void advance_to(clock::time_point later) noexcept { now_ = std::max(now_, later); }
+
+    clock::time_point now() noexcept override { return now_; }
+    void random(std::span<std::byte> into) noexcept override;
+
+    void close(int handle) noexcept override;
+    result<int> native(int handle) const override;
+    result<handle_kind> kind_of(const unique_fd& handle) override;
+    result<std::pair<unique_fd, unique_fd>> make_pipe() override;
+    result<unique_fd> duplicate(const unique_fd& handle) override;
+
+    result<std::pair<unique_fd, unique_fd>> make_socket_pair(socket_kind kind) override;
+    result<unique_fd> make_socket(socket_family family, socket_kind kind) override;
+    result<void> bind(const unique_fd& socket, const socket_address& address) override;
+    result<void> listen(const unique_fd& socket, int backlog_max) override;
+    result<socket_address> local_address(const unique_fd& socket) override;
+    result<socket_address> peer_address(const unique_fd& socket) override;
+    result<void> set_option(const unique_fd& socket, socket_option option, int value) override;
+    result<credentials> peer_credentials(const unique_fd& socket) override;
+    result<void> make_directory(const std::string& path, unsigned mode) override;
+    result<void> make_fifo(const std::string& path, unsigned mode) override;
+    result<void> remove(const std::string& path) override;
+    result<void> rename(const std::string& from, const std::string& to) override;
+    result<unique_fd> lock_file(const std::string& path) override;
+    result<spawned_process> spawn(const spawn_request& program) override;
+    result<unique_fd> open_process(std::int32_t pid) override;
+    result<void> signal_process(const unique_fd& process, int signal) override;
+    result<unique_fd> watch_signals(std::span<const int> signals) override;
+
+private:
+    static constexpr std::size_t handles_max = 4096;  // then EMFILE
+
+    int add(sim_handle row);
+    std::size_t free_rows() const noexcept;
+    std::size_t maybe_short(std::size_t bytes) noexcept;
+
+    sim_random random_;
+    std::function<void(sim_pipe&)> changed_;
+    clock::time_point now_{std::chrono::seconds(1)};
+    std::vector<sim_handle> rows_;
+    std::size_t open_ = 0;
+    std::uint64_t pipes_made_ = 0;
+};
+
+/// The outcome of a transfer that found nothing to do.
+inline constexpr std::int32_t sim_would_wait = INT32_MIN;
+
+}  // namespace conduit
