@@ -24,17 +24,12 @@ public:
     outline draw() {
         for (std::size_t at = 0; at < tokens_.size(); ++at) {
             const std::string_view text = tokens_[at].text;
-            if (tokens_[at].kind != token_kind::symbol) {
-                out_.enclosing[at] = top();
-            } else if (one_of(text, {"(", "[", "{"})) {
-                out_.enclosing[at] = top();
+            const bool is_symbol = tokens_[at].kind == token_kind::symbol;
+            if (is_symbol && one_of(text, {")", "]", "}"})) close(at);
+            out_.enclosing[at] = top();
+            if (is_symbol && one_of(text, {"(", "[", "{"})) {
                 out_.kind[at] = classify(at);
                 open_.push_back(at);
-            } else if (one_of(text, {")", "]", "}"})) {
-                close(at);
-                out_.enclosing[at] = top();
-            } else {
-                out_.enclosing[at] = top();
             }
         }
         return std::move(out_);

@@ -15,23 +15,23 @@
 namespace conduit::lint {
 
 enum class bracket : unsigned char {
-    none,  ///< not an opening bracket
-    scope,  ///< { of a namespace, class, union or enumeration
+    none,      ///< not an opening bracket
+    scope,     ///< { of a namespace, class, union or enumeration
     function,  ///< { of a function's body, or of a test case's
-    lambda,  ///< { of a lambda's body
-    block,  ///< { of any other compound statement
-    list,  ///< { of values: an initialiser or a braced temporary
-    capture,  ///< [ of a lambda
-    index,  ///< any other [
-    round,  ///< (
+    lambda,    ///< { of a lambda's body
+    block,     ///< { of any other compound statement
+    list,      ///< { of values: an initialiser or a braced temporary
+    capture,   ///< [ of a lambda
+    index,     ///< any other [
+    round,     ///< (
 };
 
 /// The shape of a sequence of tokens. All vectors have one element per token.
 struct outline {
     static constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
 
-    std::vector<bracket> kind;  ///< of an opening bracket
-    std::vector<std::size_t> partner;  ///< of a bracket; nowhere for the rest and the unmatched
+    std::vector<bracket> kind;           ///< of an opening bracket
+    std::vector<std::size_t> partner;    ///< of a bracket; nowhere for the rest and the unmatched
     std::vector<std::size_t> enclosing;  ///< the innermost open bracket around a token, or nowhere
 
     /// Whether `at` opens a brace that holds statements or declarations rather than values.
