@@ -5,7 +5,6 @@ include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/conduit")
-get_property(CONDUIT_LAYERS GLOBAL PROPERTY CONDUIT_LAYERS)
 
 configure_package_config_file(cmake/conduit-config.cmake.in conduit-config.cmake
     INSTALL_DESTINATION "${package_dir}")
