@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Who waits for one thing, first come, first served, on one scheduler: what event.hpp, mutex.hpp
+// and semaphore.hpp are made of. To hand over values use queue.hpp.
+//
+//     conduit::wait_queue waiting;
+//     waiting.add(op);                                    // in op.start(), which then says waiting
+//     if (!waiting.empty()) waiting.complete_front(0);    // its task runs later, not from here
+
+#pragma once
+
+#include <conduit/runtime/assert.hpp>
+#include <conduit/runtime/intrusive_list.hpp>
+#include <conduit/runtime/loop.hpp>
+#include <conduit/runtime/operation.hpp>
+
+#include <cstdint>
+
+namespace conduit {
+
+/// The operations that wait for what its owner hands out.
+///
+/// It owns none of them: one that is cancelled or destroyed leaves by itself. It may be made
+/// anywhere and belongs to the scheduler of its first use; use from another one asserts. Its owner
+/// asserts that it is empty before it goes.
+class wait_queue {
+public:
+    wait_queue() noexcept = default;
+    wait_queue(const wait_queue&) = delete;
+    wait_queue& operator=(const wait_queue&) = delete;
+
+    /// Every use of the owner begins with this.
+    void use() noexcept {
+        loop& here = loop::running();
+        if (home_ == nullptr) home_ = &here;
+        CONDUIT_ASSERT(home_ == &here,
+                       "an event, mutex, semaphore or queue is used on one scheduler only");
+    }
+
+    bool empty() const noexcept { return waiting_.empty(); }
+    operation& front() noexcept { return waiting_.front(); }
+
+    void add(operation& last) noexcept { waiting_.push_back(last); }
+
+    /// Ends the wait of the first one.
+    void complete_front(std::int32_t outcome) noexcept { waiting_.front().complete(outcome); }
+
+private:
+    intrusive_list<operation, in_queue> waiting_;
+    loop* home_ = nullptr;
+};
+
+}  // namespace conduit
