@@ -28,16 +28,16 @@ private:
 };
 
 struct counters {
-    counter turns;         // rounds of the loop
-    counter polls;         // times the kernel was asked
-    counter resumptions;   // tasks taken from the ready queue and run
-    counter waits;         // operations that could not complete at once
-    counter completions;   // waits that ended, cancelled ones included
-    counter cancellations; // waits that ended because of a stop request or a deadline
+    counter turns;          // rounds of the loop
+    counter polls;          // times the kernel was asked
+    counter resumptions;    // tasks taken from the ready queue and run
+    counter waits;          // operations that could not complete at once
+    counter completions;    // waits that ended, cancelled ones included
+    counter cancellations;  // waits that ended because of a stop request or a deadline
     counter timers_fired;
-    counter posts;         // functions that other threads (or this one) sent
+    counter posts;  // functions that other threads (or this one) sent
     counter tasks_spawned;
-    counter tasks_live;    // spawned and not yet finished
+    counter tasks_live;  // spawned and not yet finished
 };
 
 }  // namespace conduit

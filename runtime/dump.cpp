@@ -28,9 +28,16 @@ std::string time_text(clock::duration d) {
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-// g++ 12 says "conduit::task<> f(int)::_Z1fi.Frame*" or the like; clang "task<> f(int)".
-std::string_view function_name(std::string_view pretty) {
-    pretty = pretty.substr(0, pretty.find('('));
+void remove_all(std::string& from, std::string_view part) {
+    for (std::size_t at = 0; (at = from.find(part, at)) != from.npos;) from.erase(at, part.size());
+}
+
+// g++ 12 says "conduit::task<> {anonymous}::f(int)::_Z1fi.Frame*" or the like; clang 19
+// "task<> (anonymous namespace)::f(int)". Wanted: "f".
+std::string function_name(std::string pretty) {
+    remove_all(pretty, "{anonymous}::");
+    remove_all(pretty, "(anonymous namespace)::");
+    pretty.resize(std::min(pretty.find('('), pretty.size()));
     return pretty.substr(pretty.rfind(' ') + 1);
 }
 
@@ -73,7 +80,10 @@ private:
 
     std::string line_of(job& each) {
         const auto found = waiting_.find(&each);
-        if (found == waiting_.end()) return name_of(each) + site_text(each.top().where) + ": running";
+        if (found == waiting_.end()) {
+            return fmt::format("{}spawned in {}: running", name_of(each),
+                               site_text(each.spawned_at()));
+        }
         operation& op = *found->second;
         std::string line = name_of(each) + stack_text(op.waiter());
         line += fmt::format(": {}, {}", op.name(), time_text(now_ - op.waiter()->since));

@@ -97,8 +97,8 @@ decltype(auto) foreign_awaiter(Awaitable&& from) {
 template <class Awaitable>
 class foreign_operation final : public foreign_wait {
 public:
-    using value_type = std::remove_cvref_t<
-        decltype(foreign_awaiter(std::declval<Awaitable>()).await_resume())>;
+    using value_type =
+        std::remove_cvref_t<decltype(foreign_awaiter(std::declval<Awaitable>()).await_resume())>;
 
     explicit foreign_operation(Awaitable& awaitable) noexcept : awaitable_(&awaitable) {}
     ~foreign_operation() {

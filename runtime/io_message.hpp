@@ -78,7 +78,7 @@ struct incoming_message {
     std::vector<unique_fd> handles;     // close-on-exec
     std::optional<credentials> sender;  // where the socket has pass_credentials set
     socket_address from;                // of a datagram
-    bool truncated = false;  // bytes or handles were cut off: end the connection
+    bool truncated = false;             // bytes or handles were cut off: end the connection
 };
 
 }  // namespace conduit

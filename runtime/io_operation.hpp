@@ -83,8 +83,7 @@ private:
 /// Yields how many bytes were moved.
 class count_operation final : public io_operation {
 public:
-    count_operation(io_code code, registration* target, const void* data,
-                    std::size_t size) noexcept
+    count_operation(io_code code, registration* target, const void* data, std::size_t size) noexcept
         : io_operation(code, target, data, size) {}
 
     result<std::size_t> await_resume() const {

@@ -22,8 +22,8 @@ class lent_buffer {
 public:
     /// No bytes: what the end of a stream yields.
     lent_buffer() noexcept = default;
-    lent_buffer(lent_buffers& lender, std::uint32_t number, std::span<const std::byte> bytes)
-        noexcept
+    lent_buffer(lent_buffers& lender, std::uint32_t number,
+                std::span<const std::byte> bytes) noexcept
         : lender_(&lender), number_(number), bytes_(bytes) {}
     lent_buffer(lent_buffer&& other) noexcept
         : lender_(std::exchange(other.lender_, nullptr)),

@@ -120,7 +120,8 @@ inline bool operation::begin(frame& awaiting) {
     }
     if (start() == progress::waiting) return wait();
     state_ = state::done;
-    if (l.spend()) [[likely]] return false;
+    if (l.spend()) [[likely]]
+        return false;
     enqueue(l);
     return true;
 }

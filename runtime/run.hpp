@@ -11,6 +11,7 @@
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/task.hpp>
 
+#include <source_location>
 #include <utility>
 
 namespace conduit {
@@ -18,8 +19,8 @@ namespace conduit {
 /// Runs a task on this thread to its end; yields what it returned or throws what it threw. Signals
 /// are left alone.
 template <class T>
-T run(task<T> program) {
-    return scheduler().run(std::move(program));
+T run(task<T> program, std::source_location at = std::source_location::current()) {
+    return scheduler().run(std::move(program), at);
 }
 
 }  // namespace conduit

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -100,7 +101,7 @@ public:
     /// sent here are then stopped and waited for. Signals are left alone. Throws std::runtime_error
     /// where a simulation shows that the task can never end.
     template <class T>
-    T run(task<T> root);
+    T run(task<T> root, std::source_location at = std::source_location::current());
 
     /// Sends a function to be called on this scheduler's thread, between two tasks. From any
     /// thread. False when the scheduler has ended or does not run yet. The function must not throw.
@@ -150,10 +151,10 @@ private:
 };
 
 template <class T>
-T scheduler::run(task<T> root) {
+T scheduler::run(task<T> root, std::source_location at) {
     const running here(*this);
     task_group group;
-    child<T> main = group.spawn(std::move(root), "main");
+    child<T> main = group.spawn(std::move(root), "main", at);
     drive(main.as_job());
     return main.take();
 }

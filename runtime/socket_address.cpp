@@ -47,8 +47,8 @@ socket_address socket_address::ipv4(std::array<std::uint8_t, 4> address,
     return from_native(native);
 }
 
-socket_address socket_address::ipv6(const std::array<std::uint8_t, 16>& address,
-                                    std::uint16_t port, std::uint32_t scope) noexcept {
+socket_address socket_address::ipv6(const std::array<std::uint8_t, 16>& address, std::uint16_t port,
+                                    std::uint32_t scope) noexcept {
     sockaddr_in6 native{};
     native.sin6_family = AF_INET6;
     native.sin6_port = htons(port);

@@ -84,7 +84,8 @@ public:
         loop& l = loop::running();
         producer_.promise().parent = &consumer.promise();
         producer_.promise().entered = l.context;
-        if (l.spend()) [[likely]] return producer_;
+        if (l.spend()) [[likely]]
+            return producer_;
         return l.step_back(producer_.promise());
     }
     std::optional<T> await_resume() {

@@ -60,7 +60,8 @@ public:
         CONDUIT_ASSERT(handle_ && !handle_.done(), "a task is awaited once");
         handle_.promise().parent = &awaiting.promise();
         loop& l = loop::running();
-        if (l.spend()) [[likely]] return handle_;
+        if (l.spend()) [[likely]]
+            return handle_;
         return l.step_back(handle_.promise());
     }
     T await_resume() { return handle_.promise().take(); }

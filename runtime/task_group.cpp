@@ -13,9 +13,11 @@ void job::queue(frame& next, context& under) noexcept {
     turnstile_.resume_later(loop::running(), next, under);
 }
 
-void job::begin(task_group& group, frame& top, std::string_view name) noexcept {
+void job::begin(task_group& group, frame& top, std::string_view name,
+                std::source_location at) noexcept {
     group_ = &group;
     top_ = &top;
+    spawned_at_ = at;
     context_.attach(group.context_);
     context_.set_job(this);
     context_.set_name(name);
@@ -57,7 +59,7 @@ void task_group::adopt(job& added, frame& top, std::string_view name,
     top.where = at;
     top.since = l.now;
     children_.push_back(added);
-    added.begin(*this, top, name);
+    added.begin(*this, top, name, at);
 }
 
 void task_group::destroy_children() noexcept {

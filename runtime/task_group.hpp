@@ -48,7 +48,7 @@ public:
     }
     task_group& group() const noexcept { return *group_; }
     std::string_view name() const noexcept { return context_.name(); }
-    const frame& top() const noexcept { return *top_; }
+    const std::source_location& spawned_at() const noexcept { return spawned_at_; }
 
     /// Takes its place in the ready queue, to go on with `next` in `under`.
     void queue(frame& next, context& under) noexcept;
@@ -77,15 +77,17 @@ private:
         progress start() override { return progress::done; }
     };
 
-    void begin(task_group& group, frame& top, std::string_view name) noexcept;
+    void begin(task_group& group, frame& top, std::string_view name,
+               std::source_location at) noexcept;
     void discard() noexcept;
 
     turnstile turnstile_;
     task_group* group_ = nullptr;
     frame* top_ = nullptr;
+    std::source_location spawned_at_;
     context context_;
-    job** holder_ = nullptr;         // the child that refers to this, if it still does
-    operation* joiner_ = nullptr;    // who awaits that child
+    job** holder_ = nullptr;       // the child that refers to this, if it still does
+    operation* joiner_ = nullptr;  // who awaits that child
     bool finished_ = false;
 };
 
@@ -270,7 +272,8 @@ public:
 
 private:
     progress start() override {
-        CONDUIT_ASSERT(child_->job_->joiner_ == nullptr, "a child is awaited by one task at a time");
+        CONDUIT_ASSERT(child_->job_->joiner_ == nullptr,
+                       "a child is awaited by one task at a time");
         child_->job_->joiner_ = this;
         return progress::waiting;
     }

@@ -21,7 +21,8 @@ namespace conduit {
 /// A group as a local variable of a coroutine, declared after what its children use.
 ///
 /// Leaving the block without join(), by an exception or a return, destroys the children where they
-/// are suspended, last first. No co_yield may happen while a scope is open.
+/// are suspended, last first; a child's failure that nobody will see then is logged at level info.
+/// No co_yield may happen while a scope is open.
 class task_scope : public task_group {
 public:
     task_scope();
@@ -34,6 +35,7 @@ public:
 
 private:
     void leave() noexcept;
+    void log_hidden_failure() const noexcept;
 
     context* outer_;
 };

@@ -18,24 +18,30 @@
 
 namespace conduit {
 
-/// The operations that wait for what its owner hands out.
-///
-/// It owns none of them: one that is cancelled or destroyed leaves by itself. It may be made
-/// anywhere and belongs to the scheduler of its first use; use from another one asserts. Its owner
-/// asserts that it is empty before it goes.
-class wait_queue {
+/// What belongs to one scheduler: the one of its first use. It may be made anywhere.
+class on_one_scheduler {
 public:
-    wait_queue() noexcept = default;
-    wait_queue(const wait_queue&) = delete;
-    wait_queue& operator=(const wait_queue&) = delete;
-
-    /// Every use of the owner begins with this.
+    /// Every use of the owner begins with this; from another scheduler it asserts.
     void use() noexcept {
         loop& here = loop::running();
         if (home_ == nullptr) home_ = &here;
         CONDUIT_ASSERT(home_ == &here,
                        "an event, mutex, semaphore or queue is used on one scheduler only");
     }
+
+private:
+    loop* home_ = nullptr;
+};
+
+/// The operations that wait for what its owner hands out.
+///
+/// It owns none of them: one that is cancelled or destroyed leaves by itself. Its owner asserts
+/// that it is empty before it goes.
+class wait_queue : public on_one_scheduler {
+public:
+    wait_queue() noexcept = default;
+    wait_queue(const wait_queue&) = delete;
+    wait_queue& operator=(const wait_queue&) = delete;
 
     bool empty() const noexcept { return waiting_.empty(); }
     operation& front() noexcept { return waiting_.front(); }
@@ -47,7 +53,6 @@ public:
 
 private:
     intrusive_list<operation, in_queue> waiting_;
-    loop* home_ = nullptr;
 };
 
 }  // namespace conduit

@@ -42,8 +42,7 @@ public:
     context_awaiter(Setup setup, Awaitable&& awaitable)
         : setup_(std::move(setup)), awaitable_(std::forward<Awaitable>(awaitable)) {}
     context_awaiter(context_awaiter&& other) noexcept
-        : setup_(std::move(other.setup_)),
-          awaitable_(std::forward<Awaitable>(other.awaitable_)) {}
+        : setup_(std::move(other.setup_)), awaitable_(std::forward<Awaitable>(other.awaitable_)) {}
 
     bool await_ready() {
         inner_.emplace(make_in_place(*this));

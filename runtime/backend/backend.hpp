@@ -33,9 +33,7 @@ struct registration {
     registration(const registration&) = delete;
     registration& operator=(const registration&) = delete;
 
-    io_operation*& pending(side which) noexcept {
-        return which == side::taking ? taker : giver;
-    }
+    io_operation*& pending(side which) noexcept { return which == side::taking ? taker : giver; }
 
     backend* home;
     unique_fd handle;

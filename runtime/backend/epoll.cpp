@@ -32,9 +32,9 @@ struct epoll_registration final : registration {
     bool& ready(side which) noexcept { return ready_[static_cast<std::size_t>(which)]; }
 
     descriptor_traits traits;
-    bool known = false;   // epoll watches it
-    bool ended = false;   // a hang-up was seen: no more edges need come
-    int lent = 0;         // buffers lent in turn `lent_in`
+    bool known = false;  // epoll watches it
+    bool ended = false;  // a hang-up was seen: no more edges need come
+    int lent = 0;        // buffers lent in turn `lent_in`
     std::uint64_t lent_in = 0;
 
 private:
@@ -143,8 +143,8 @@ io_operation::progress epoll_backend::start(io_operation& op) {
         CONDUIT_ASSERT(op.target()->pending(side_of(op.code())) == nullptr,
                        "one operation per direction of a handle at a time");
     }
-    const bool may_succeed = !has_side || op.code() == io_code::connect ||
-                             registration_of(op).ready(side_of(op.code()));
+    const bool may_succeed =
+        !has_side || op.code() == io_code::connect || registration_of(op).ready(side_of(op.code()));
     const std::int32_t outcome = may_succeed ? attempt(op) : would_wait;
     if (outcome == would_wait) return wait_for(op);
     op.set_outcome(outcome);
@@ -165,7 +165,7 @@ std::int32_t epoll_backend::attempt(io_operation& op) noexcept {
 }
 
 // A pipe that gave less than asked is empty, so the next read need not find that out by a call: an
-// edge will come. Not so for sockets, where a read also stops before handles that were sent along.
+// edge will come. Not so for sockets, where a read also stops after handles that were sent along.
 void epoll_backend::note_short_transfer(const io_operation& op, std::int32_t outcome) noexcept {
     epoll_registration& target = registration_of(op);
     const bool transfers = op.code() == io_code::read || op.code() == io_code::write;
@@ -248,9 +248,8 @@ void epoll_backend::cancel(io_operation& op) noexcept {
 }
 
 void epoll_backend::retry(io_operation& op) noexcept {
-    const std::int32_t outcome = op.code() == io_code::connect
-                                     ? connect_outcome(op.target()->handle.handle())
-                                     : attempt(op);
+    const std::int32_t outcome =
+        op.code() == io_code::connect ? connect_outcome(op.target()->handle.handle()) : attempt(op);
     if (outcome == would_wait) return;
     forget(op);
     op.complete(outcome);
@@ -293,7 +292,8 @@ int epoll_backend::wait_events(std::span<epoll_event> events, clock::duration wa
         has_pwait2_ = false;  // a filter that knows older calls only
     }
     constexpr std::chrono::milliseconds day = std::chrono::hours(24);
-    const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(std::min<clock::duration>(wait, day));
+    const auto rounded =
+        std::chrono::ceil<std::chrono::milliseconds>(std::min<clock::duration>(wait, day));
     return ::epoll_wait(epoll_.handle(), events.data(), count, static_cast<int>(rounded.count()));
 }
 

@@ -25,8 +25,16 @@
 
 namespace conduit {
 
-enum class handle_kind : std::uint8_t { unknown, pipe, fifo, stream_socket, datagram_socket, file,
-                                        process, other };
+enum class handle_kind : std::uint8_t {
+    unknown,
+    pipe,
+    fifo,
+    stream_socket,
+    datagram_socket,
+    file,
+    process,
+    other
+};
 
 enum class socket_family { unix_domain, ipv4, ipv6 };
 enum class socket_kind { stream, datagram };
@@ -43,10 +51,10 @@ enum class socket_option {
 
 /// A program to start. Only the handles listed are open in it, numbered as given.
 struct spawn_request {
-    std::string path;                                // searched in PATH when it has no slash
-    std::vector<std::string> arguments;              // the name first
-    std::vector<std::string> environment;            // "NAME=value"
-    std::vector<std::pair<int, int>> handles;        // (handle of this process, number in the child)
+    std::string path;                          // searched in PATH when it has no slash
+    std::vector<std::string> arguments;        // the name first
+    std::vector<std::string> environment;      // "NAME=value"
+    std::vector<std::pair<int, int>> handles;  // (handle of this process, number in the child)
 };
 
 struct spawned_process {

@@ -84,9 +84,8 @@ std::int32_t write_now(const io_operation& op) noexcept {
     const int fd = op.target()->handle.handle();
     const std::span<const std::byte> bytes = op.buffer();
     if (is_socket(op.target()->kind)) {
-        return outcome_of([&] {
-            return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-        });
+        return outcome_of(
+            [&] { return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT); });
     }
     return outcome_of([&] { return write_without_sigpipe(fd, bytes); });
 }
@@ -139,8 +138,7 @@ std::int32_t send_now(const io_operation& op) noexcept {
         header.add(SCM_CREDENTIALS, &own, sizeof own);
     }
     return outcome_of([&] {
-        return ::sendmsg(op.target()->handle.handle(), &header.native,
-                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        return ::sendmsg(op.target()->handle.handle(), &header.native, MSG_NOSIGNAL | MSG_DONTWAIT);
     });
 }
 
@@ -202,10 +200,9 @@ std::int32_t accept_now(int fd) noexcept {
 
 std::int32_t connect_now(const io_operation& op) noexcept {
     const auto& to = *static_cast<const socket_address*>(op.data());
-    const int returned =
-        ::connect(op.target()->handle.handle(),
-                  reinterpret_cast<const sockaddr*>(to.bytes().data()),
-                  static_cast<socklen_t>(to.bytes().size()));
+    const int returned = ::connect(op.target()->handle.handle(),
+                                   reinterpret_cast<const sockaddr*>(to.bytes().data()),
+                                   static_cast<socklen_t>(to.bytes().size()));
     if (returned == 0) return 0;
     return errno == EINPROGRESS || errno == EINTR ? would_wait : -errno;
 }
@@ -215,8 +212,8 @@ std::int32_t open_now(const io_operation& op) noexcept {
     const int flags = mode == open_mode::read        ? O_RDONLY
                       : mode == open_mode::write_new ? O_WRONLY | O_CREAT | O_TRUNC
                                                      : O_WRONLY | O_CREAT | O_APPEND;
-    const int fd = ::open(static_cast<const char*>(op.data()), flags | O_CLOEXEC | O_NONBLOCK,
-                          0600);
+    const int fd =
+        ::open(static_cast<const char*>(op.data()), flags | O_CLOEXEC | O_NONBLOCK, 0600);
     return fd >= 0 ? fd : -errno;
 }
 
@@ -286,9 +283,7 @@ std::int32_t try_now(io_operation& op, const descriptor_traits& traits) noexcept
             if (must_ask && !is_ready_now(fd, POLLOUT)) return would_wait;
             return write_now(op);
         case io_code::send: return send_now(op);
-        case io_code::receive:
-            try {
-                return receive_now(op);
+        case io_code::receive: try { return receive_now(op);
             } catch (const std::bad_alloc&) {
                 return -ENOMEM;
             }

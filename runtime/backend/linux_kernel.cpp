@@ -97,7 +97,7 @@ public:
     result<int> native(int handle) const override { return handle; }
 
     result<handle_kind> kind_of(const unique_fd& handle) override {
-        struct stat about {};
+        struct stat about{};
         if (::fstat(handle.handle(), &about) != 0) return last_error();
         if (S_ISSOCK(about.st_mode)) return kind_of_socket(handle.handle());
         if (S_ISFIFO(about.st_mode)) return handle_kind::pipe;
@@ -134,8 +134,8 @@ public:
     }
 
     result<void> bind(const unique_fd& socket, const socket_address& address) override {
-        return checked(::bind(socket.handle(), raw(address),
-                              static_cast<socklen_t>(address.bytes().size())));
+        return checked(
+            ::bind(socket.handle(), raw(address), static_cast<socklen_t>(address.bytes().size())));
     }
     result<void> listen(const unique_fd& socket, int backlog_max) override {
         return checked(::listen(socket.handle(), backlog_max));

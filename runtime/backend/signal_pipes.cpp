@@ -19,7 +19,7 @@ constexpr int signals_max = 65;
 struct watched_signal {
     std::atomic<int> writer{-1};  // read by the handler
     int reader = -1;
-    struct sigaction before {};
+    struct sigaction before{};
 };
 
 std::array<watched_signal, signals_max> table;
@@ -63,7 +63,7 @@ result<unique_fd> open(std::span<const int> signals) {
         watched_signal& entry = table[static_cast<std::size_t>(number)];
         entry.reader = ends[0];
         entry.writer = ends[1];
-        struct sigaction action {};
+        struct sigaction action{};
         action.sa_handler = on_signal;
         action.sa_flags = SA_RESTART;
         ::sigfillset(&action.sa_mask);

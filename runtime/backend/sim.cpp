@@ -49,7 +49,8 @@ class sim_backend final : public backend {
 public:
     explicit sim_backend(const scheduler_options& options)
         : kernel_(options.seed(), [this](sim_pipe& changed) { wake_waiters(changed); }),
-          buffers_(options.lent_buffers(), options.lent_buffer_bytes(), [this] { feed_starved(); }) {
+          buffers_(options.lent_buffers(), options.lent_buffer_bytes(),
+                   [this] { feed_starved(); }) {
         hash(options.seed());
     }
 

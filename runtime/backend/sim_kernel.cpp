@@ -49,8 +49,7 @@ std::int32_t sim_kernel::write(int handle, std::span<const std::byte> bytes) {
     if (bytes.empty()) return 0;
     const bool atomic = bytes.size() <= sim_pipe::atomic_write_max;
     if (pipe->room() == 0 || (atomic && pipe->room() < bytes.size())) return sim_would_wait;
-    const std::size_t n =
-        atomic ? bytes.size() : maybe_short(std::min(bytes.size(), pipe->room()));
+    const std::size_t n = atomic ? bytes.size() : maybe_short(std::min(bytes.size(), pipe->room()));
     pipe->bytes.insert(pipe->bytes.end(), bytes.begin(),
                        bytes.begin() + static_cast<std::ptrdiff_t>(n));
     changed_(*pipe);
@@ -67,8 +66,7 @@ std::int32_t sim_kernel::splice(int from, int to, std::size_t bytes) {
     if (sink->readers == 0) return -EPIPE;
     if (source->bytes.empty()) return source->writers == 0 ? 0 : sim_would_wait;
     if (sink->room() == 0) return sim_would_wait;
-    const std::size_t n =
-        maybe_short(std::min({bytes, source->bytes.size(), sink->room()}));
+    const std::size_t n = maybe_short(std::min({bytes, source->bytes.size(), sink->room()}));
     const auto end = source->bytes.begin() + static_cast<std::ptrdiff_t>(n);
     sink->bytes.insert(sink->bytes.end(), source->bytes.begin(), end);
     source->bytes.erase(source->bytes.begin(), end);
@@ -84,8 +82,7 @@ bool sim_kernel::readable(int handle) const {
 
 bool sim_kernel::writable(int handle) const {
     const sim_pipe& pipe = *pipe_of(handle);
-    return pipe.room() >= std::min(pipe.capacity, sim_pipe::atomic_write_max) ||
-           pipe.readers == 0;
+    return pipe.room() >= std::min(pipe.capacity, sim_pipe::atomic_write_max) || pipe.readers == 0;
 }
 
 void sim_kernel::random(std::span<std::byte> into) noexcept {
@@ -154,9 +151,7 @@ result<void> sim_kernel::bind(const unique_fd&, const socket_address&) { return 
 result<void> sim_kernel::listen(const unique_fd&, int) { return not_a_socket(); }
 result<socket_address> sim_kernel::local_address(const unique_fd&) { return not_a_socket(); }
 result<socket_address> sim_kernel::peer_address(const unique_fd&) { return not_a_socket(); }
-result<void> sim_kernel::set_option(const unique_fd&, socket_option, int) {
-    return not_a_socket();
-}
+result<void> sim_kernel::set_option(const unique_fd&, socket_option, int) { return not_a_socket(); }
 result<credentials> sim_kernel::peer_credentials(const unique_fd&) { return not_a_socket(); }
 
 // --- not simulated yet --------------------------------------------------------------------------

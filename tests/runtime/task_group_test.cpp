@@ -93,8 +93,7 @@ CO_TEST_CASE("a child that is dropped goes on", "[runtime][task_group]") {
     REQUIRE(group.empty());
 }
 
-CO_TEST_CASE("what a child throws arrives at who awaits it and at join",
-             "[runtime][task_group]") {
+CO_TEST_CASE("what a child throws arrives at who awaits it and at join", "[runtime][task_group]") {
     task_group group;
     auto bad = group.spawn(failing());
     auto other = group.spawn(value_after(1h, 1));

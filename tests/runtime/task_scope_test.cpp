@@ -117,8 +117,7 @@ CO_TEST_CASE("after join the context outside is as it was", "[runtime][task_scop
     REQUIRE(ended == std::error_code());
 }
 
-CO_TEST_CASE("leaving by an exception destroys the children, last first",
-             "[runtime][task_scope]") {
+CO_TEST_CASE("leaving by an exception destroys the children, last first", "[runtime][task_scope]") {
     std::vector<int> log;
     auto what = co_await what_comes_out(leave_by_exception(log));
     REQUIRE(what == "body");

@@ -270,14 +270,22 @@ std::unique_ptr<io_subject> make_subject() {
 
 const std::vector<make_io_subject>& all_io_subjects() {
     static const std::vector<make_io_subject> all{
-        make_subject<reading, false>,          make_subject<reading, true>,
-        make_subject<receiving_lent, false>,   make_subject<receiving_lent, true>,
-        make_subject<polling_readable, false>, make_subject<polling_readable, true>,
-        make_subject<writing, false>,          make_subject<writing, true>,
-        make_subject<polling_writable, false>, make_subject<polling_writable, true>,
-        make_subject<sending>,                 make_subject<receiving>,
-        make_subject<splicing>,                make_subject<accepting, false>,
-        make_subject<accepting, true>,         make_subject<waiting_for_process>,
+        make_subject<reading, false>,
+        make_subject<reading, true>,
+        make_subject<receiving_lent, false>,
+        make_subject<receiving_lent, true>,
+        make_subject<polling_readable, false>,
+        make_subject<polling_readable, true>,
+        make_subject<writing, false>,
+        make_subject<writing, true>,
+        make_subject<polling_writable, false>,
+        make_subject<polling_writable, true>,
+        make_subject<sending>,
+        make_subject<receiving>,
+        make_subject<splicing>,
+        make_subject<accepting, false>,
+        make_subject<accepting, true>,
+        make_subject<waiting_for_process>,
     };
     return all;
 }

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The edges of single operations. What all of them promise is in conformance_test.cpp.
+
+#include <conduit/runtime/io_handle.hpp>
+
+#include "../support/co_test.hpp"
+#include "../support/settle.hpp"
+#include "../support/temp_dir.hpp"
+
+#include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/task_group.hpp>
+#include <conduit/runtime/within.hpp>
+#include <conduit/runtime/yield.hpp>
+
+#include <array>
+#include <cstring>
+#include <string>
+#include <vector>
+
+using namespace conduit;
+using namespace conduit::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+task<std::string> read_all(io_handle& in) {
+    std::string text;
+    std::array<std::byte, 7> buffer{};
+    for (;;) {
+        auto got = co_await in.read_some(buffer);
+        if (got.value() == 0) co_return text;
+        text.append(reinterpret_cast<const char*>(buffer.data()), *got);
+    }
+}
+
+task<> write_whole(io_handle& out, std::string text) {
+    std::span<const std::byte> rest = bytes_of(text);
+    while (!rest.empty()) {
+        auto written = co_await out.write_some(rest);
+        rest = rest.subspan(written.value());
+    }
+}
+
+task<> write_and_close(io_handle out, std::string text) {
+    io_handle mine = std::move(out);
+    co_await write_whole(mine, std::move(text));
+}
+
+std::string long_text(std::size_t bytes) {
+    std::string text;
+    while (text.size() < bytes) text += std::to_string(text.size()) + ' ';
+    return text;
+}
+
+task<std::error_code> read_error(io_handle& in) {
+    std::array<std::byte, 16> buffer{};
+    auto got = co_await in.read_some(buffer);
+    co_return got.error();
+}
+
+struct tcp_pair {
+    io_handle client;
+    io_handle server;
+};
+
+task<tcp_pair> connected_tcp() {
+    kernel& here = current_kernel();
+    auto listening = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
+    here.bind(listening, socket_address::ipv4_loopback(0)).value();
+    here.listen(listening, 1).value();
+    const socket_address address = here.local_address(listening).value();
+    auto listener = io_handle::attach(std::move(listening)).value();
+    auto socket = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
+    tcp_pair pair;
+    pair.client = io_handle::attach(std::move(socket)).value();
+    auto connected = co_await pair.client.connect(address);
+    connected.value();
+    auto accepted = co_await listener.accept();
+    pair.server = io_handle::attach(std::move(*accepted)).value();
+    co_return pair;
+}
+
+}  // namespace
+
+CO_TEST_CASE("bytes arrive in order, however they are cut", "[runtime][io]") {
+    handle_pair pair = attached_pipe();
+    const std::string sent = long_text(300'000);  // several times what a pipe holds
+    scope.spawn(write_and_close(std::move(pair.out), sent));
+    auto got = co_await read_all(pair.in);
+    REQUIRE(got == sent);
+}
+
+CO_TEST_CASE("a closed writer is the end of the stream, after what it wrote", "[runtime][io]") {
+    handle_pair pair = attached_pipe();
+    co_await write_whole(pair.out, "last");
+    pair.out.close();
+    auto got = co_await read_all(pair.in);
+    std::array<std::byte, 4> buffer{};
+    auto still_the_end = co_await pair.in.read_some(buffer);
+    REQUIRE(got == "last");
+    REQUIRE(still_the_end.value() == 0);
+}
+
+CO_TEST_CASE("a reader that waits hears that the writer closed", "[runtime][io]") {
+    handle_pair pair = attached_pipe();
+    task_group group;
+    auto pending = group.spawn(read_all(pair.in));
+    co_await settle();
+    REQUIRE_FALSE(pending.is_done());
+    pair.out.close();
+    auto got = co_await pending;
+    REQUIRE(got.empty());
+}
+
+CO_TEST_CASE("writing without a reader fails and raises no signal", "[runtime][io]") {
+    handle_pair pair = attached_pipe();
+    pair.in.close();
+    auto written = co_await pair.out.write_some(bytes_of("lost"));
+    REQUIRE(written.error() == std::errc::broken_pipe);
+}
+
+CO_TEST_CASE("writing to a socket whose peer has gone fails and raises no signal",
+             "[runtime][io]") {
+    handle_pair pair = attached_socket_pair();
+    pair.in.close();
+    auto written = co_await pair.out.write_some(bytes_of("lost"));
+    REQUIRE(written.error() == std::errc::broken_pipe);
+}
+
+CO_TEST_CASE("a read takes what is there, also after a short one", "[runtime][io]") {
+    handle_pair pair = attached_pipe();
+    std::array<std::byte, 64> buffer{};
+    for (int round = 0; round < 100; ++round) {
+        co_await write_whole(pair.out, "x");
+        auto got = co_await pair.in.read_some(buffer);
+        REQUIRE(got.value() == 1);
+        if (round % 10 == 0) co_await settle();
+    }
+}
+
+CO_TEST_CASE("operations on what is no socket say so", "[runtime][io]") {
+    handle_pair pair = attached_pipe();
+    auto accepted = co_await pair.in.accept();
+    auto shut = co_await pair.out.shutdown(io_handle::direction::writing);
+    auto process = co_await pair.in.wait_process();
+    REQUIRE(accepted.error() == std::errc::not_a_socket);
+    REQUIRE(shut.error() == std::errc::not_a_socket);
+    REQUIRE(process.error() == std::errc::bad_file_descriptor);
+}
+
+CO_TEST_CASE("reading from a writing end fails", "[runtime][io]") {
+    handle_pair pair = attached_pipe();
+    const std::error_code error = co_await read_error(pair.out);
+    REQUIRE(error == std::errc::bad_file_descriptor);
+}
+
+CO_TEST_CASE("a handle can be detached while idle and attached again", "[runtime][io]") {
+    handle_pair pair = attached_pipe();
+    task_group group;
+    auto pending = group.spawn(read_error(pair.in));
+    co_await settle();
+    auto refused = pair.in.detach();
+    REQUIRE(refused.error() == std::errc::device_or_resource_busy);
+    pending.request_stop();
+    const std::error_code ended = co_await pending;
+    auto loose = pair.in.detach();
+    REQUIRE(ended == errc::cancelled);
+    REQUIRE_FALSE(pair.in.is_open());
+    pair.in = io_handle::attach(std::move(*loose)).value();
+    co_await write_whole(pair.out, "kept");
+    pair.out.close();
+    auto got = co_await read_all(pair.in);
+    REQUIRE(got == "kept");
+}
+
+CO_TEST_CASE("close_and_wait ends what waits and yields once it is closed", "[runtime][io]") {
+    handle_pair pair = attached_pipe();
+    task_group group;
+    auto pending = group.spawn(read_error(pair.in));
+    co_await settle();
+    auto closed = co_await pair.in.close_and_wait();
+    const std::error_code ended = co_await pending;
+    auto again = co_await pair.in.close_and_wait();
+    REQUIRE(closed);
+    REQUIRE(ended == errc::cancelled);
+    REQUIRE(again.error() == std::errc::bad_file_descriptor);
+}
+
+CO_TEST_CASE("closing a socket with a pending read tells the peer at once", "[runtime][io]") {
+    handle_pair pair = attached_socket_pair();
+    auto duplicate = current_kernel().duplicate(unique_fd()).error();
+    REQUIRE(duplicate == std::errc::bad_file_descriptor);
+    task_group group;
+    auto pending = group.spawn(read_error(pair.in));
+    co_await settle();
+    pair.in.close();
+    auto end = co_await read_all(pair.out);
+    const std::error_code ended = co_await pending;
+    REQUIRE(end.empty());
+    REQUIRE(ended == errc::cancelled);
+}
+
+CO_TEST_CASE("TCP connects, carries bytes and half-closes", "[runtime][io]") {
+    auto pair = co_await connected_tcp();
+    const std::string text = long_text(100'000);
+    scope.spawn(write_and_close(std::move(pair.client), text));
+    auto got = co_await read_all(pair.server);
+    REQUIRE(got == text);
+}
+
+CO_TEST_CASE("half-closing leaves the other direction open", "[runtime][io]") {
+    handle_pair pair = attached_socket_pair();
+    auto shut = co_await pair.out.shutdown(io_handle::direction::writing);
+    auto end = co_await read_all(pair.in);
+    co_await write_whole(pair.in, "reply");
+    pair.in.close();
+    auto reply = co_await read_all(pair.out);
+    REQUIRE(shut);
+    REQUIRE(end.empty());
+    REQUIRE(reply == "reply");
+}
+
+CO_TEST_CASE("connecting where nobody listens is refused", "[runtime][io]") {
+    kernel& here = current_kernel();
+    auto unused = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
+    REQUIRE(here.bind(unused, socket_address::ipv4_loopback(0)));
+    const socket_address address = here.local_address(unused).value();
+    auto socket = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
+    auto client = io_handle::attach(std::move(socket)).value();
+    auto connected = co_await client.connect(address);
+    REQUIRE(connected.error() == std::errc::connection_refused);
+}
+
+CO_TEST_CASE("a connect that must wait is cancelled and expires", "[runtime][io]") {
+    kernel& here = current_kernel();
+    auto full = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
+    REQUIRE(here.bind(full, socket_address::ipv4_loopback(0)));
+    REQUIRE(here.listen(full, 0));
+    const socket_address address = here.local_address(full).value();
+    std::vector<io_handle> clients;
+    std::error_code ended;
+    for (int i = 0; i < 8 && ended != errc::timed_out; ++i) {
+        auto socket = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
+        clients.push_back(io_handle::attach(std::move(socket)).value());
+        auto connected = co_await within(5ms, clients.back().connect(address));
+        ended = connected.error();
+    }
+    REQUIRE(ended == errc::timed_out);
+}
+
+CO_TEST_CASE("files open, are written and read in order", "[runtime][io]") {
+    const temp_dir folder;
+    const std::string path = folder.path() + "/file";
+    auto made = co_await open_file(path.c_str(), open_mode::write_new);
+    auto out = io_handle::attach(std::move(made.value())).value();
+    co_await write_whole(out, "hello ");
+    out.close();
+    auto more = co_await open_file(path.c_str(), open_mode::append);
+    out = io_handle::attach(std::move(more.value())).value();
+    co_await write_whole(out, "again");
+    out.close();
+    auto opened = co_await open_file(path.c_str(), open_mode::read);
+    auto in = io_handle::attach(std::move(opened.value())).value();
+    auto ready = co_await in.readable();
+    auto text = co_await read_all(in);
+    REQUIRE(ready);
+    REQUIRE(text == "hello again");
+}
+
+CO_TEST_CASE("opening what does not exist says so", "[runtime][io]") {
+    auto opened = co_await open_file("/nonexistent/file", open_mode::read);
+    if (opened.error() == std::errc::not_supported) opened.value();  // a skip
+    REQUIRE(opened.error() == std::errc::no_such_file_or_directory);
+}
+
+CO_TEST_CASE("more handles than a message may carry are refused", "[runtime][io]") {
+    auto ends = current_kernel().make_pipe().value();
+    outgoing_message message(bytes_of("x"));
+    for (std::size_t i = 0; i < handles_per_message_max; ++i) {
+        REQUIRE(message.attach(ends.first));
+    }
+    auto refused = message.attach(ends.first);
+    REQUIRE(refused.error() == std::errc::argument_list_too_long);
+    auto empty = message.attach(unique_fd());
+    REQUIRE(empty.error() == std::errc::bad_file_descriptor);
+    co_return;
+}
+
+CO_TEST_CASE("a datagram tells where it came from and whether it was cut", "[runtime][io]") {
+    kernel& here = current_kernel();
+    auto one = here.make_socket(socket_family::ipv4, socket_kind::datagram).value();
+    auto two = here.make_socket(socket_family::ipv4, socket_kind::datagram).value();
+    REQUIRE(here.bind(one, socket_address::ipv4_loopback(0)));
+    REQUIRE(here.bind(two, socket_address::ipv4_loopback(0)));
+    const socket_address from = here.local_address(one).value();
+    const socket_address to = here.local_address(two).value();
+    auto sender = io_handle::attach(std::move(one)).value();
+    auto receiver = io_handle::attach(std::move(two)).value();
+    outgoing_message message(bytes_of("four"));
+    message.to(to);
+    auto sent = co_await sender.send(message);
+    std::array<std::byte, 2> small{};
+    incoming_message incoming(small);
+    auto got = co_await receiver.receive(incoming);
+    REQUIRE(sent.value() == 4);
+    REQUIRE(got.value() == 2);
+    REQUIRE(incoming.truncated);
+    REQUIRE(incoming.from.port() == from.port());
+}
+
+TEST_CASE("attaching nothing, or something closed, fails", "[runtime][io]") {
+    auto attach_wrong_things = []() -> task<> {
+        auto nothing = io_handle::attach(unique_fd());
+        REQUIRE(nothing.error() == std::errc::bad_file_descriptor);
+        auto closed = io_handle::attach(unique_fd(123456));
+        REQUIRE(closed.error() == std::errc::bad_file_descriptor);
+        co_return;
+    };
+    scheduler(scheduler_options().backend(backend_kind::epoll)).run(attach_wrong_things());
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/runtime/lent_buffer.hpp>
+
+#include "../support/co_test.hpp"
+#include "../support/settle.hpp"
+
+#include <conduit/runtime/io_handle.hpp>
+#include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/task_group.hpp>
+
+#include <string>
+#include <vector>
+
+using namespace conduit;
+using namespace conduit::test;
+
+namespace {
+
+task<> send(io_handle& out, std::string text) {
+    auto written = co_await out.write_some(bytes_of(text));
+    REQUIRE(written.value() == text.size());
+}
+
+task<> note_arrival(io_handle& in, std::vector<int>& log, int who) {
+    auto got = co_await in.receive_lent();
+    if (got && !got->empty()) log.push_back(who);
+}
+
+/// Two buffers, four receivers: two of them hold theirs, two are parked.
+task<> starve(bool sockets) {
+    std::vector<handle_pair> pairs;
+    for (int i = 0; i < 4; ++i) {
+        pairs.push_back(sockets ? attached_socket_pair() : attached_pipe());
+        co_await send(pairs.back().out, "x");
+    }
+    auto first = co_await pairs[0].in.receive_lent();
+    auto second = co_await pairs[1].in.receive_lent();
+    REQUIRE(first->bytes().size() == 1);
+    REQUIRE(second->bytes().size() == 1);
+    std::vector<int> log;
+    task_group group;
+    auto third = group.spawn(note_arrival(pairs[2].in, log, 2));
+    co_await settle();
+    auto fourth = group.spawn(note_arrival(pairs[3].in, log, 3));
+    co_await settle();
+    REQUIRE(log.empty());
+    first = lent_buffer();
+    co_await third;
+    co_await fourth;  // gets the buffer that the third gave back
+    REQUIRE(log == std::vector<int>{2, 3});
+}
+
+task<> destroy_parked() {
+    std::vector<handle_pair> pairs;
+    for (int i = 0; i < 3; ++i) {
+        pairs.push_back(attached_pipe());
+        co_await send(pairs.back().out, "x");
+    }
+    auto first = co_await pairs[0].in.receive_lent();
+    auto second = co_await pairs[1].in.receive_lent();
+    std::vector<int> log;
+    {
+        task_group group;
+        group.spawn(note_arrival(pairs[2].in, log, 2));
+        co_await settle();
+    }
+    first = lent_buffer();
+    second = lent_buffer();
+    auto kept = co_await pairs[2].in.receive_lent();
+    REQUIRE(log.empty());
+    REQUIRE(kept->bytes().size() == 1);
+}
+
+scheduler_options two_buffers(backend_kind kind) {
+    return scheduler_options().backend(kind).lent_buffers(2, 64);
+}
+
+}  // namespace
+
+CO_TEST_CASE("a lent buffer holds what arrived, an empty one is the end", "[runtime][lent]") {
+    handle_pair pair = attached_pipe();
+    co_await send(pair.out, "hello");
+    std::string got;
+    while (got.size() < 5) {
+        auto part = co_await pair.in.receive_lent();
+        for (const std::byte each : part.value().bytes()) got += static_cast<char>(each);
+    }
+    pair.out.close();
+    auto end = co_await pair.in.receive_lent();
+    REQUIRE(got == "hello");
+    REQUIRE(end.value().empty());
+}
+
+CO_TEST_CASE("more arrives than one turn lends", "[runtime][lent]") {
+    handle_pair pair = attached_pipe();
+    for (int i = 0; i < 12; ++i) co_await send(pair.out, std::string(4096, 'x'));
+    std::size_t bytes = 0;
+    while (bytes < 12 * 4096) {
+        auto part = co_await pair.in.receive_lent();
+        bytes += part.value().bytes().size();
+    }
+    REQUIRE(bytes == 12 * 4096);
+}
+
+TEST_CASE("receivers without a buffer are parked and served in order", "[runtime][lent]") {
+    scheduler(two_buffers(backend_kind::epoll)).run(starve(true));
+    scheduler(two_buffers(backend_kind::epoll)).run(starve(false));
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        scheduler(two_buffers(backend_kind::sim).seed(seed)).run(starve(false));
+    }
+}
+
+TEST_CASE("a parked receiver that is destroyed leaves its place", "[runtime][lent]") {
+    scheduler(two_buffers(backend_kind::epoll)).run(destroy_parked());
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        scheduler(two_buffers(backend_kind::sim).seed(seed)).run(destroy_parked());
+    }
+}

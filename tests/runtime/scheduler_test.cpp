@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/runtime/scheduler.hpp>
+
+#include "../support/co_test.hpp"
+#include "../support/settle.hpp"
+
+#include <conduit/runtime/io_handle.hpp>
+#include <conduit/runtime/timer.hpp>
+#include <conduit/runtime/within.hpp>
+#include <conduit/runtime/yield.hpp>
+
+#include <cstdlib>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+using namespace conduit;
+using namespace conduit::test;
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+
+namespace {
+
+scheduler_options on_epoll() { return scheduler_options().backend(backend_kind::epoll); }
+
+scheduler_options on_sim(std::uint64_t seed) {
+    return scheduler_options().backend(backend_kind::sim).seed(seed);
+}
+
+task<int> five() { co_return 5; }
+
+task<> fail() {
+    co_await yield();
+    throw std::runtime_error("root");
+}
+
+task<> wait_for_ever(std::error_code& seen) {
+    handle_pair pair = attached_pipe();
+    std::array<std::byte, 8> buffer{};
+    auto got = co_await pair.in.read_some(buffer);
+    seen = got.error();
+}
+
+task<> leave_a_guest(std::error_code& seen) {
+    scheduler::current().guests().spawn(wait_for_ever(seen));
+    co_await settle();
+}
+
+task<> take_turns(std::vector<int>& log, int who, int times) {
+    for (int i = 0; i < times; ++i) {
+        log.push_back(who);
+        co_await yield();
+    }
+}
+
+task<> three_takers(std::vector<int>& log) {
+    task_scope scope;
+    for (int who = 0; who < 3; ++who) scope.spawn(take_turns(log, who, 20));
+    co_await scope.join();
+}
+
+task<> hog(bool& stop, long& rounds) {
+    while (!stop) {
+        auto got = co_await five();
+        rounds += got;
+    }
+}
+
+/// Some of everything that a simulation draws.
+task<> busy_life(int depth) {
+    handle_pair pair = attached_pipe();
+    std::array<std::byte, 100> buffer{};
+    task_scope scope;
+    if (depth > 0) scope.spawn(busy_life(depth - 1));
+    for (int i = 0; i < 10; ++i) {
+        auto written = co_await pair.out.write_some(buffer);
+        auto got = co_await pair.in.read_some(buffer);
+        REQUIRE(written);
+        REQUIRE(got);
+        auto late = co_await within(3us, pair.in.read_some(buffer));
+        if (late) REQUIRE(*late > 0);
+        co_await sleep_for(1us);
+    }
+    co_await scope.join();
+}
+
+std::uint64_t hash_of_life(std::uint64_t seed) {
+    scheduler sched(on_sim(seed));
+    sched.run(busy_life(5));
+    return sched.event_hash();
+}
+
+task<int> leaf(io_handle& in) {
+    std::array<std::byte, 8> buffer{};
+    auto got = co_await in.read_some(buffer);
+    co_return got ? 1 : 0;
+}
+
+task<int> branch(io_handle& in) {
+    auto got = co_await leaf(in);
+    co_return got;
+}
+
+}  // namespace
+
+TEST_CASE("run yields what the task returned", "[runtime][scheduler]") {
+    REQUIRE(scheduler(on_epoll()).run(five()) == 5);
+    REQUIRE(scheduler(on_sim(1)).run(five()) == 5);
+}
+
+TEST_CASE("run throws what the task threw", "[runtime][scheduler]") {
+    scheduler sched(on_epoll());
+    REQUIRE_THROWS_WITH(sched.run(fail()), "root");
+    REQUIRE(sched.run(five()) == 5);  // and can run again
+}
+
+TEST_CASE("a scheduler that ends cancels and drains", "[runtime][scheduler]") {
+    for (const auto& options : {on_epoll(), on_sim(3)}) {
+        std::error_code seen;
+        scheduler sched(options);
+        sched.run(leave_a_guest(seen));
+        REQUIRE(seen == errc::cancelled);
+        REQUIRE(sched.counters().tasks_live.value() == 0);
+    }
+}
+
+TEST_CASE("ready tasks take turns", "[runtime][scheduler]") {
+    std::vector<int> log;
+    scheduler(on_epoll()).run(three_takers(log));
+    REQUIRE(log.size() == 60);
+    for (std::size_t i = 0; i < log.size(); i += 3) {
+        REQUIRE(std::vector<int>(log.begin() + i, log.begin() + i + 3) ==
+                std::vector<int>{0, 1, 2});
+    }
+}
+
+CO_TEST_CASE("a task that never waits does not starve the others", "[runtime][scheduler]") {
+    bool stop = false;
+    long rounds = 0;
+    scope.spawn(hog(stop, rounds));
+    handle_pair pair = attached_pipe();
+    auto written = co_await pair.out.write_some(bytes_of("x"));
+    std::array<std::byte, 8> buffer{};
+    auto got = co_await pair.in.read_some(buffer);
+    co_await sleep_for(1ms);
+    stop = true;
+    REQUIRE(written);
+    REQUIRE(got.value() == 1);
+    REQUIRE(rounds > 0);
+}
+
+TEST_CASE("the same seed gives the same run, with every compiler", "[runtime][scheduler][sim]") {
+    const std::uint64_t first = hash_of_life(42);
+    REQUIRE(hash_of_life(42) == first);
+    REQUIRE(hash_of_life(43) != first);
+    REQUIRE(first == UINT64_C(0x932ba2b974cbb6f6));  // as g++ 12 and clang 19 have it
+}
+
+TEST_CASE("time is virtual in a simulation", "[runtime][scheduler][sim]") {
+    auto sleep_a_year = []() -> task<clock::duration> {
+        const clock::time_point begun = clock::now();
+        co_await sleep_for(24h * 365);
+        co_return clock::now() - begun;
+    };
+    REQUIRE(scheduler(on_sim(1)).run(sleep_a_year()) >= 24h * 365);
+}
+
+TEST_CASE("a simulation says when a task can never end", "[runtime][scheduler][sim]") {
+    std::error_code seen;
+    scheduler sched(on_sim(1));
+    REQUIRE_THROWS_WITH(sched.run(wait_for_ever(seen)),
+                        Contains("deadlock") && Contains("wait_for_ever") && Contains("read"));
+}
+
+CO_TEST_CASE("dump_tasks shows where each task stands and what it waits for",
+             "[runtime][scheduler]") {
+    handle_pair pair = attached_pipe();
+    task_group group;
+    group.spawn(branch(pair.in), "reader");
+    auto limited = [](io_handle& from) -> task<int> {
+        auto got = co_await within(1h, branch(from));
+        co_return got;
+    };
+    handle_pair other = attached_pipe();
+    group.spawn(limited(other.in));
+    co_await settle();
+    const std::string dump = scheduler::current().dump_tasks();
+    group.request_stop();
+    co_await group.join();
+    CAPTURE(dump);
+    REQUIRE_THAT(dump, Contains("[main]"));
+    REQUIRE_THAT(dump, Contains("[reader]"));
+    REQUIRE_THAT(dump, Contains("branch (scheduler_test.cpp:"));
+    REQUIRE_THAT(dump, Contains("> leaf (scheduler_test.cpp:"));
+    REQUIRE_THAT(dump, Contains(": read, "));
+    REQUIRE_THAT(dump, Contains("left"));
+}
+
+TEST_CASE("CONDUIT_BACKEND chooses, and a wrong word is named", "[runtime][scheduler]") {
+    REQUIRE(::setenv("CONDUIT_BACKEND", "epoll", 1) == 0);
+    REQUIRE(scheduler().backend_name() == "epoll");
+    REQUIRE(::setenv("CONDUIT_BACKEND", "kqueue", 1) == 0);
+    REQUIRE_THROWS_WITH(scheduler(), Contains("CONDUIT_BACKEND is \"kqueue\""));
+    REQUIRE(::unsetenv("CONDUIT_BACKEND") == 0);
+}
+
+CO_TEST_CASE("posted functions run between tasks, in order", "[runtime][scheduler]") {
+    std::vector<int> log;
+    for (int i = 0; i < 3; ++i) {
+        const bool sent = scheduler::current().post([&log, i] { log.push_back(i); });
+        REQUIRE(sent);
+    }
+    REQUIRE(log.empty());
+    co_await settle();
+    REQUIRE(log == std::vector<int>{0, 1, 2});
+}
+
+TEST_CASE("a function posted before run is called in it", "[runtime][scheduler]") {
+    int calls = 0;
+    scheduler sched(on_epoll());
+    REQUIRE(sched.post([&calls] { ++calls; }));
+    auto settled = []() -> task<> { co_await settle(); };
+    sched.run(settled());
+    REQUIRE(calls == 1);
+    REQUIRE_FALSE(sched.post([] {}));  // it has ended
+}
+
+TEST_CASE("a function posted to a scheduler that never runs is destroyed", "[runtime][scheduler]") {
+    auto kept = std::make_shared<int>(1);
+    {
+        scheduler sched(on_epoll());
+        REQUIRE(sched.post([kept] {}));
+        REQUIRE(kept.use_count() == 2);
+    }
+    REQUIRE(kept.use_count() == 1);
+}

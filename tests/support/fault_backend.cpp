@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "fault_backend.hpp"
+
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+thread_local long allocations_left = 0;  // 0: none fails
+
+void* allocate(std::size_t bytes) {
+    if (allocations_left > 0 && --allocations_left == 0) throw std::bad_alloc();
+    void* memory = std::malloc(bytes != 0 ? bytes : 1);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
+
+}  // namespace
+
+// Replaces the global ones of the whole test program.
+void* operator new(std::size_t bytes) { return allocate(bytes); }
+void* operator new[](std::size_t bytes) { return allocate(bytes); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace conduit::test {
+namespace {
+
+class fault_backend final : public backend {
+public:
+    explicit fault_backend(fault_plan& plan)
+        : plan_(plan), inner_(make_epoll_backend(scheduler_options())) {}
+
+    std::string_view name() const noexcept override { return inner_->name(); }
+    conduit::kernel& kernel() noexcept override { return inner_->kernel(); }
+    result<registration*> attach(unique_fd handle) override {
+        auto made = inner_->attach(std::move(handle));
+        if (made) (*made)->home = this;
+        return made;
+    }
+    unique_fd detach(registration& idle) noexcept override { return inner_->detach(idle); }
+    void close(registration& ended) noexcept override { inner_->close(ended); }
+    io_operation::progress start(io_operation& op) override {
+        if (op.code() == io_code::close || ++plan_.seen != plan_.nth) return inner_->start(op);
+        op.set_outcome(-plan_.error);
+        return io_operation::progress::done;
+    }
+    void cancel(io_operation& op) noexcept override { inner_->cancel(op); }
+    void withdraw(io_operation& op) noexcept override { inner_->withdraw(op); }
+    bool poll(clock::duration wait) override { return inner_->poll(wait); }
+    void wake() noexcept override { inner_->wake(); }
+
+private:
+    fault_plan& plan_;
+    std::unique_ptr<backend> inner_;
+};
+
+}  // namespace
+
+std::unique_ptr<backend> make_fault_backend(fault_plan& plan) {
+    return std::make_unique<fault_backend>(plan);
+}
+
+failing_allocation::failing_allocation(long nth) noexcept { allocations_left = nth; }
+
+failing_allocation::~failing_allocation() { allocations_left = 0; }
+
+bool failing_allocation::was_reached() noexcept { return allocations_left == 0; }
+
+}  // namespace conduit::test
