@@ -24,8 +24,8 @@ namespace conduit {
 /// asserts, and so does attaching on a thread that runs none.
 ///
 /// One operation that takes (read, receive, accept, poll_readable, wait) and one that gives (write,
-/// send, connect, poll_writable) may be in flight at a time; a second one asserts. Buffers, messages
-/// and addresses must outlive their operation. The handle may be moved at any time.
+/// send, connect, poll_writable) may be in flight at a time; a second one asserts. Buffers,
+/// messages and addresses must outlive their operation. The handle may be moved at any time.
 ///
 /// A cancelled operation has moved nothing, so going on afterwards leaves no gap. An operation
 /// destroyed with its task is taken back at once; bytes that had arrived for it may be lost.

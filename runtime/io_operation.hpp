@@ -41,6 +41,24 @@ enum class io_code : std::uint8_t {
 /// How open_file() opens (io_handle.hpp).
 enum class open_mode : std::uint8_t { read, write_new, append };
 
+/// What an operation works on: memory it fills, or something it only reads. The code says which and
+/// of what type: a buffer, a message, an address, a path, another registration.
+class io_data {
+public:
+    io_data(std::nullptr_t) noexcept : into_(nullptr) {}
+    io_data(void* into) noexcept : into_(into) {}
+    io_data(const void* from) noexcept : from_(from) {}
+
+    void* into() const noexcept { return into_; }
+    const void* from() const noexcept { return from_; }
+
+private:
+    union {
+        void* into_;
+        const void* from_;
+    };
+};
+
 /// What every operation on a handle shares: what to do, on what, with which memory. The backend
 /// completes it; destroying it while it waits takes it back before the destructor returns.
 class io_operation : public operation {
@@ -50,9 +68,16 @@ public:
 
     io_code code() const noexcept { return code_; }
     registration* target() const noexcept { return target_; }
-    void* data() const noexcept { return data_; }
+    io_data data() const noexcept { return data_; }
     std::size_t size() const noexcept { return size_; }
-    std::span<std::byte> buffer() const noexcept { return {static_cast<std::byte*>(data_), size_}; }
+
+    /// The memory that a read fills, or that a write sends.
+    std::span<std::byte> buffer() const noexcept {
+        return {static_cast<std::byte*>(data_.into()), size_};
+    }
+    std::span<const std::byte> bytes() const noexcept {
+        return {static_cast<const std::byte*>(data_.from()), size_};
+    }
 
     // For backends: what an operation that is done at once ended with.
     using operation::cancelled_outcome;
@@ -61,8 +86,8 @@ public:
     using operation::set_outcome;
 
 protected:
-    io_operation(io_code code, registration* target, const void* data, std::size_t size) noexcept
-        : code_(code), target_(target), data_(const_cast<void*>(data)), size_(size) {}
+    io_operation(io_code code, registration* target, io_data data, std::size_t size) noexcept
+        : code_(code), target_(target), data_(data), size_(size) {}
     io_operation(io_operation&&) noexcept = default;
     ~io_operation() {
         if (is_waiting()) withdraw();
@@ -76,14 +101,14 @@ private:
 
     io_code code_;
     registration* target_;
-    void* data_;
+    io_data data_;
     std::size_t size_;
 };
 
 /// Yields how many bytes were moved.
 class count_operation final : public io_operation {
 public:
-    count_operation(io_code code, registration* target, const void* data, std::size_t size) noexcept
+    count_operation(io_code code, registration* target, io_data data, std::size_t size) noexcept
         : io_operation(code, target, data, size) {}
 
     result<std::size_t> await_resume() const {
@@ -95,8 +120,7 @@ public:
 /// Yields nothing but success.
 class status_operation final : public io_operation {
 public:
-    status_operation(io_code code, registration* target, const void* data,
-                     std::size_t size) noexcept
+    status_operation(io_code code, registration* target, io_data data, std::size_t size) noexcept
         : io_operation(code, target, data, size) {}
 
     result<void> await_resume() const {
@@ -108,8 +132,7 @@ public:
 /// Yields a new handle. One that arrives while its task is being destroyed is closed.
 class handle_operation final : public io_operation {
 public:
-    handle_operation(io_code code, registration* target, const void* data,
-                     std::size_t size) noexcept
+    handle_operation(io_code code, registration* target, io_data data, std::size_t size) noexcept
         : io_operation(code, target, data, size) {}
     handle_operation(handle_operation&&) noexcept = default;
     ~handle_operation();

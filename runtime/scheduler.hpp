@@ -107,9 +107,9 @@ public:
     /// thread. False when the scheduler has ended or does not run yet. The function must not throw.
     bool post(std::function<void()> work);
 
-    /// Tasks that belong to the scheduler rather than to the task given to run(): stopped and waited
-    /// for when run() ends. What one of them throws stops the others, so let none throw. Only on
-    /// this scheduler's thread, while it runs.
+    /// Tasks that belong to the scheduler rather than to the task given to run(): stopped and
+    /// waited for when run() ends. What one of them throws stops the others, so let none throw.
+    /// Only on this scheduler's thread, while it runs.
     task_group& guests() noexcept;
 
     /// The tree of suspended tasks: where each stands, what it waits for, since when. Called on

@@ -12,7 +12,7 @@ namespace conduit {
 namespace {
 
 template <class Native>
-Native native_copy(const std::array<std::byte, 128>& bytes) noexcept {
+Native native_copy(const std::array<char, 128>& bytes) noexcept {
     Native native{};
     std::memcpy(&native, bytes.data(), sizeof native);
     return native;
@@ -60,7 +60,7 @@ socket_address socket_address::ipv6(const std::array<std::uint8_t, 16>& address,
 socket_address socket_address::from_bytes(std::span<const std::byte> bytes) noexcept {
     socket_address made;
     made.size_ = std::min(bytes.size(), made.bytes_.size());
-    std::copy_n(bytes.begin(), made.size_, made.bytes_.begin());
+    std::memcpy(made.bytes_.data(), bytes.data(), made.size_);
     return made;
 }
 
@@ -85,8 +85,8 @@ std::uint16_t socket_address::port() const noexcept {
 std::string_view socket_address::path() const noexcept {
     constexpr std::size_t start = offsetof(sockaddr_un, sun_path);
     if (get_family() != family::unix_path || size_ <= start) return {};
-    const auto* text = reinterpret_cast<const char*>(bytes_.data()) + start;
-    return std::string_view(text, ::strnlen(text, size_ - start));
+    const char* const text = bytes_.data() + start;
+    return {text, ::strnlen(text, size_ - start)};
 }
 
 }  // namespace conduit

@@ -50,10 +50,12 @@ public:
     /// The path of a Unix address; empty for others and for unnamed sockets.
     std::string_view path() const noexcept;
 
-    std::span<const std::byte> bytes() const noexcept { return std::span(bytes_).first(size_); }
+    std::span<const std::byte> bytes() const noexcept {
+        return std::as_bytes(std::span(bytes_)).first(size_);
+    }
 
 private:
-    alignas(8) std::array<std::byte, 128> bytes_{};
+    alignas(8) std::array<char, 128> bytes_{};
     std::size_t size_ = 0;
 };
 

@@ -8,7 +8,7 @@
 //     conduit::task_scope scope;
 //     scope.spawn(talk(std::move(peer), table));
 //     auto next = co_await listener.accept();             // cancelled when a child fails
-//     co_await scope.join();                              // waits for all; rethrows the first failure
+//     co_await scope.join();                              // waits; rethrows the first failure
 
 #pragma once
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Awaits something under a context of its own: with a deadline, a name, a trace value, or tied to a
-// std::stop_token. Nothing is passed down as a parameter; everything awaited inside feels it, remote
-// calls included. The result is that of what is awaited, and within() returns when that has
-// returned: work is asked to end, never abandoned.
+// std::stop_token. Nothing is passed down as a parameter; everything awaited inside feels it. The
+// result is that of what is awaited, and within() returns when that has returned: work is asked to
+// end, never abandoned.
 //
 //     auto got = co_await within(50ms, in.read_some(buffer));     // errc::timed_out after 50 ms
 //     auto sum = co_await within(1s, add_remotely(1, 2));         // every wait in it is bounded

@@ -134,7 +134,7 @@ void epoll_backend::close(registration& ended) noexcept {
 
 io_operation::progress epoll_backend::start(io_operation& op) {
     if (op.code() == io_code::close) {
-        close(*std::exchange(*static_cast<registration**>(op.data()), nullptr));
+        close(*std::exchange(*static_cast<registration**>(op.data().into()), nullptr));
         op.set_outcome(0);
         return io_operation::progress::done;
     }
@@ -202,7 +202,7 @@ io_operation::progress epoll_backend::wait_for(io_operation& op) {
     target.pending(side_of(op.code())) = &op;
     int error = watch(target);
     if (error == 0 && op.code() == io_code::splice) {
-        auto& to = *static_cast<epoll_registration*>(op.data());
+        auto& to = *static_cast<epoll_registration*>(op.data().into());
         CONDUIT_ASSERT(to.giver == nullptr, "one operation per direction of a handle at a time");
         to.giver = &op;
         error = watch(to);
@@ -236,7 +236,7 @@ void epoll_backend::forget(io_operation& op) noexcept {
     io_operation*& own = op.target()->pending(side_of(op.code()));
     if (own == &op) own = nullptr;
     if (op.code() == io_code::splice) {
-        io_operation*& other = static_cast<registration*>(op.data())->giver;
+        io_operation*& other = static_cast<registration*>(op.data().into())->giver;
         if (other == &op) other = nullptr;
     }
     intrusive_list<operation, in_queue>::remove(op);

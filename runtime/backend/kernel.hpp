@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The half of the seam that is done at once: making, naming, binding and closing handles, paths and
-// locks, processes and signals, the clock and randomness. What must be waited for is in backend.hpp.
+// locks, processes and signals, the clock and randomness. What must be waited for is backend.hpp's.
 // The two are the only way from conduit to the kernel, so that a simulation can replace both.
 //
 //     auto ends = here.make_pipe();

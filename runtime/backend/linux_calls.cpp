@@ -82,7 +82,7 @@ ssize_t write_without_sigpipe(int fd, std::span<const std::byte> bytes) noexcept
 
 std::int32_t write_now(const io_operation& op) noexcept {
     const int fd = op.target()->handle.handle();
-    const std::span<const std::byte> bytes = op.buffer();
+    const std::span<const std::byte> bytes = op.bytes();
     if (is_socket(op.target()->kind)) {
         return outcome_of(
             [&] { return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT); });
@@ -123,7 +123,7 @@ private:
 };
 
 std::int32_t send_now(const io_operation& op) noexcept {
-    const auto& message = *static_cast<const outgoing_message*>(op.data());
+    const auto& message = *static_cast<const outgoing_message*>(op.data().from());
     const auto bytes = message.bytes();
     message_header header({const_cast<std::byte*>(bytes.data()), bytes.size()});
     if (const socket_address* to = message.destination()) {
@@ -164,7 +164,7 @@ void take_control(const cmsghdr& header, incoming_message& message) {
 }
 
 std::int32_t receive_now(const io_operation& op) {
-    auto& message = *static_cast<incoming_message*>(op.data());
+    auto& message = *static_cast<incoming_message*>(op.data().into());
     message.handles.clear();
     message.handles.reserve(handles_per_message_max + 1);
     message.sender.reset();
@@ -199,7 +199,7 @@ std::int32_t accept_now(int fd) noexcept {
 }
 
 std::int32_t connect_now(const io_operation& op) noexcept {
-    const auto& to = *static_cast<const socket_address*>(op.data());
+    const auto& to = *static_cast<const socket_address*>(op.data().from());
     const int returned = ::connect(op.target()->handle.handle(),
                                    reinterpret_cast<const sockaddr*>(to.bytes().data()),
                                    static_cast<socklen_t>(to.bytes().size()));
@@ -213,7 +213,7 @@ std::int32_t open_now(const io_operation& op) noexcept {
                       : mode == open_mode::write_new ? O_WRONLY | O_CREAT | O_TRUNC
                                                      : O_WRONLY | O_CREAT | O_APPEND;
     const int fd =
-        ::open(static_cast<const char*>(op.data()), flags | O_CLOEXEC | O_NONBLOCK, 0600);
+        ::open(static_cast<const char*>(op.data().from()), flags | O_CLOEXEC | O_NONBLOCK, 0600);
     return fd >= 0 ? fd : -errno;
 }
 
@@ -230,7 +230,7 @@ std::int32_t wait_process_now(int fd) noexcept {
 }
 
 std::int32_t splice_now(const io_operation& op) noexcept {
-    const auto& to = *static_cast<const registration*>(op.data());
+    const auto& to = *static_cast<const registration*>(op.data().from());
     return outcome_of([&] {
         return ::splice(op.target()->handle.handle(), nullptr, to.handle.handle(), nullptr,
                         op.size(), SPLICE_F_NONBLOCK | SPLICE_F_MOVE);

@@ -122,7 +122,7 @@ void sim_backend::close(registration& ended) noexcept {
 
 io_operation::progress sim_backend::start(io_operation& op) {
     if (op.code() == io_code::close) {
-        close(*std::exchange(*static_cast<registration**>(op.data()), nullptr));
+        close(*std::exchange(*static_cast<registration**>(op.data().into()), nullptr));
         op.set_outcome(0);
         return io_operation::progress::done;
     }
@@ -152,12 +152,12 @@ std::int32_t sim_backend::attempt(io_operation& op) {
     const int handle = op.target()->handle.handle();
     switch (op.code()) {
         case io_code::read: return kernel_.read(handle, op.buffer());
-        case io_code::write: return kernel_.write(handle, op.buffer());
+        case io_code::write: return kernel_.write(handle, op.bytes());
         case io_code::receive_lent: return attempt_lent(static_cast<lent_operation&>(op));
         case io_code::poll_readable: return kernel_.readable(handle) ? 0 : sim_would_wait;
         case io_code::poll_writable: return kernel_.writable(handle) ? 0 : sim_would_wait;
         case io_code::splice: {
-            const auto& to = *static_cast<const registration*>(op.data());
+            const auto& to = *static_cast<const registration*>(op.data().from());
             return kernel_.splice(handle, to.handle.handle(), op.size());
         }
         case io_code::wait_process: return -EBADF;
@@ -225,7 +225,7 @@ void sim_backend::wake_waiters(sim_pipe& changed) {
         const int handle = op->target()->handle.handle();
         bool concerned = kernel_.pipe_of(handle) == &changed;
         if (op->code() == io_code::splice) {
-            const auto& to = *static_cast<const registration*>(op->data());
+            const auto& to = *static_cast<const registration*>(op->data().from());
             concerned = concerned || kernel_.pipe_of(to.handle.handle()) == &changed;
         }
         if (concerned) schedule(number, false);
