@@ -66,9 +66,7 @@ public:
     std::size_t capacity() const noexcept { return places_.size(); }
     bool is_closed() const noexcept { return closed_; }
     /// Nobody waits, and no promise is open.
-    bool is_idle() const noexcept {
-        return givers_.empty() && takers_.empty() && promised_ == 0;
-    }
+    bool is_idle() const noexcept { return givers_.empty() && takers_.empty() && promised_ == 0; }
 
     /// Moves `value` in, if there is room for it now.
     bool try_give(T& value) noexcept {

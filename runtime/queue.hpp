@@ -91,8 +91,8 @@ private:
 template <class T>
 class queue<T>::push_operation final : public operation, private buffer_giver<T> {
 public:
-    push_operation(queue& into, T value) noexcept
-        : buffer_giver<T>(std::move(value)), queue_(&into) {}
+    push_operation(queue& into, T item) noexcept
+        : buffer_giver<T>(std::move(item)), queue_(&into) {}
     push_operation(push_operation&& other) noexcept
         : operation(std::move(other)),
           buffer_giver<T>(std::move(other.value)),
