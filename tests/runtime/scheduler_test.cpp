@@ -138,13 +138,15 @@ TEST_CASE("ready tasks take turns", "[runtime][scheduler]") {
 CO_TEST_CASE("a task that never waits does not starve the others", "[runtime][scheduler]") {
     bool stop = false;
     long rounds = 0;
-    scope.spawn(hog(stop, rounds));
+    task_scope inner;
+    inner.spawn(hog(stop, rounds));
     handle_pair pair = attached_pipe();
     auto written = co_await pair.out.write_some(bytes_of("x"));
     std::array<std::byte, 8> buffer{};
     auto got = co_await pair.in.read_some(buffer);
     co_await sleep_for(1ms);
     stop = true;
+    co_await inner.join();
     REQUIRE(written);
     REQUIRE(got.value() == 1);
     REQUIRE(rounds > 0);

@@ -9,6 +9,7 @@
 #include <conduit/runtime/within.hpp>
 #include <conduit/runtime/yield.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -73,9 +74,9 @@ task<std::string> next_failure(stream<int>& from) {
     co_return "none";
 }
 
-task<int> sum_of(stream<int> numbers) {
+task<std::int64_t> sum_of(stream<int> numbers) {
     stream<int> mine = std::move(numbers);
-    int sum = 0;
+    std::int64_t sum = 0;
     while (auto n = co_await mine.next()) sum += *n;
     co_return sum;
 }
@@ -164,7 +165,7 @@ CO_TEST_CASE("a million values that come at once need no stack", "[runtime][stre
         auto n = co_await numbers.next();
         last = *n;
     }
-    REQUIRE(sum == static_cast<int>(100000LL * 100001 / 2));
+    REQUIRE(sum == 5'000'050'000);
     REQUIRE(last == 999'999);
 }
 

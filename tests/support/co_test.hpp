@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Coroutine test cases: the body is a task and runs once per backend, in simulation with several
-// seeds. `scope` is in scope: a task_scope that is joined when the body has ended.
+// seeds. `scope` is in scope: a task_scope that is joined when the body has ended, so that what it
+// runs must not refer to the body's locals unless the body awaits it.
 //
 //     CO_TEST_CASE("a pipe carries bytes in order", "[channels][pipe]") { ... co_await ...; }
 //
