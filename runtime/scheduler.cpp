@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/runtime/backend/backend.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/detail/thread_pool.hpp>
 #include <conduit/runtime/frame_pool.hpp>
 #include <conduit/runtime/scheduler.hpp>
 
@@ -20,6 +21,7 @@ public:
     std::unique_ptr<conduit::backend> waits;
     scheduler_options options;
     std::optional<task_group> guests;  // while running
+    std::optional<thread_pool> pool;   // from the first blocking() of a run to its end
     std::int32_t until_poll = 0;       // budget left before the kernel is asked again
 };
 
@@ -69,6 +71,7 @@ scheduler::running::running(scheduler& owner) : owner_(owner) {
 scheduler::running::~running() {
     owner_.drain();
     owner_.state_->guests.reset();
+    owner_.state_->pool.reset();
     loop::current = nullptr;
     frame_pool::of_thread().trim();
 }
@@ -126,6 +129,13 @@ void scheduler::drain() noexcept {
         while (!s.guests->empty()) turn();
         s.inbox->deliver();
     } while (!s.guests->empty() || !s.inbox->close_if_empty());
+}
+
+thread_pool* scheduler::pool() {
+    state& s = *state_;
+    if (!s.waits->has_threads()) return nullptr;
+    if (!s.pool) s.pool.emplace(s.options.blocking_threads_max());
+    return &*s.pool;
 }
 
 task_group& scheduler::guests() noexcept {

@@ -30,6 +30,7 @@
 namespace conduit {
 
 class backend;
+class thread_pool;
 
 enum class backend_kind {
     automatic,  // CONDUIT_BACKEND if set, else the best that this kernel allows
@@ -130,6 +131,7 @@ public:
     const std::shared_ptr<conduit::inbox>& inbox() const noexcept;
 
 private:
+    friend class blocking_wait;
     class state;
     /// Makes this the scheduler of the thread, until it is destroyed.
     class running {
@@ -146,6 +148,7 @@ private:
     void turn();
     void poll();
     void drain() noexcept;
+    thread_pool* pool();  // null where the backend has no threads
 
     std::unique_ptr<state> state_;
 };
