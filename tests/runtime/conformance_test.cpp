@@ -143,6 +143,33 @@ task<> is_cancelled_by_close(io_subject& subject) {
     REQUIRE(error == errc::cancelled);
 }
 
+/// Leaves the operation to the scheduler, which ends while it waits.
+task<> leave_waiting(io_subject& subject, std::error_code& seen) {
+    auto perform = [](io_subject& performing, std::error_code& outcome) -> task<> {
+        outcome = co_await performing.perform();
+        performing.close();
+    };
+    co_await subject.prepare();
+    scheduler::current().guests().spawn(perform(subject, seen));
+    co_await settle();
+}
+
+void end_while_each_waits(const scheduler_options& options) {
+    for (const make_io_subject make : all_io_subjects()) {
+        std::error_code seen;
+        scheduler sched(options);
+        const auto subject = make();
+        INFO(subject->name());
+        bool supported = true;
+        try {
+            sched.run(leave_waiting(*subject, seen));
+        } catch (const std::system_error& error) {
+            supported = error.code() != std::errc::not_supported;
+        }
+        if (supported) REQUIRE(seen == errc::cancelled);
+    }
+}
+
 task<> fails_on_a_closed_handle(io_subject& subject) {
     subject.close();
     const std::error_code error = co_await subject.perform();
@@ -191,4 +218,11 @@ CO_TEST_CASE("closing a handle cancels what waits on it", "[runtime][conformance
 
 CO_TEST_CASE("an operation on a closed handle fails", "[runtime][conformance]") {
     co_await for_each_operation(fails_on_a_closed_handle);
+}
+
+TEST_CASE("a scheduler that ends cancels whatever waits", "[runtime][conformance]") {
+    const int descriptors = open_descriptors();
+    end_while_each_waits(scheduler_options().backend(backend_kind::epoll));
+    end_while_each_waits(scheduler_options().backend(backend_kind::sim));
+    REQUIRE(open_descriptors() == descriptors);
 }
