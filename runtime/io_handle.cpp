@@ -62,6 +62,8 @@ splice_operation io_handle::splice_to(io_handle& to, std::size_t bytes) noexcept
 void io_handle::close() noexcept {
     if (!is_open()) return;
     registration& ended = *std::exchange(registration_, nullptr);
+    CONDUIT_ASSERT(loop::current == nullptr || loop::current->backend == ended.home,
+                   "a channel is closed on the scheduler it was made on");
     ended.home->close(ended);
 }
 

@@ -86,7 +86,8 @@ public:
     }
 
     /// Waits until the socket is connected to `address`. A Unix listener with a full backlog says
-    /// std::errc::resource_unavailable_try_again at once.
+    /// std::errc::resource_unavailable_try_again at once; a socket that is not non-blocking is
+    /// refused with std::errc::operation_not_supported.
     connect_operation connect(const socket_address& address) noexcept {
         return {io_code::connect, registration_, &address, 0};
     }

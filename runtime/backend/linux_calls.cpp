@@ -2,6 +2,7 @@
 #include <conduit/runtime/backend/linux_calls.hpp>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -80,13 +81,15 @@ ssize_t write_without_sigpipe(int fd, std::span<const std::byte> bytes) noexcept
     return ::write(fd, bytes.data(), bytes.size());
 }
 
-std::int32_t write_now(const io_operation& op) noexcept {
+std::int32_t write_now(const io_operation& op, const descriptor_traits& traits) noexcept {
     const int fd = op.target()->handle.handle();
-    const std::span<const std::byte> bytes = op.bytes();
+    std::span<const std::byte> bytes = op.bytes();
     if (is_socket(op.target()->kind)) {
         return outcome_of(
             [&] { return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT); });
     }
+    // A pipe that is ready for writing has room for PIPE_BUF bytes; more could block the thread.
+    if (!traits.nonblocking) bytes = bytes.first(std::min<std::size_t>(bytes.size(), PIPE_BUF));
     return outcome_of([&] { return write_without_sigpipe(fd, bytes); });
 }
 
@@ -274,14 +277,25 @@ std::int32_t read_now(const registration& from, const descriptor_traits& traits,
     return outcome_of([&] { return ::read(fd, into.data(), into.size()); });
 }
 
+/// Whether a call for `op` could block the thread, seen from what poll(2) says now.
+bool would_block(const io_operation& op, const descriptor_traits& traits) noexcept {
+    if (traits.nonblocking) return false;
+    const int fd = op.target()->handle.handle();
+    const bool socket = is_socket(op.target()->kind);  // whose transfers say MSG_DONTWAIT
+    switch (op.code()) {
+        case io_code::write: return !socket && !is_ready_now(fd, POLLOUT);
+        case io_code::accept:
+        case io_code::accept_many: return !is_ready_now(fd, POLLIN);
+        default: return false;
+    }
+}
+
 std::int32_t try_now(io_operation& op, const descriptor_traits& traits) noexcept {
     const int fd = op.target() != nullptr ? op.target()->handle.handle() : -1;
-    const bool must_ask = !traits.nonblocking && !is_socket(op.target()->kind);
+    if (would_block(op, traits)) return would_wait;
     switch (op.code()) {
         case io_code::read: return read_now(*op.target(), traits, op.buffer());
-        case io_code::write:
-            if (must_ask && !is_ready_now(fd, POLLOUT)) return would_wait;
-            return write_now(op);
+        case io_code::write: return write_now(op, traits);
         case io_code::send: return send_now(op);
         case io_code::receive: try { return receive_now(op);
             } catch (const std::bad_alloc&) {
@@ -289,7 +303,7 @@ std::int32_t try_now(io_operation& op, const descriptor_traits& traits) noexcept
             }
         case io_code::accept:
         case io_code::accept_many: return accept_now(fd);
-        case io_code::connect: return connect_now(op);
+        case io_code::connect: return traits.nonblocking ? connect_now(op) : -EOPNOTSUPP;
         case io_code::open: return open_now(op);
         case io_code::poll_readable: return is_ready_now(fd, POLLIN) ? 0 : would_wait;
         case io_code::poll_writable: return is_ready_now(fd, POLLOUT) ? 0 : would_wait;

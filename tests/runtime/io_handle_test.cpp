@@ -13,8 +13,10 @@
 #include <conduit/runtime/within.hpp>
 #include <conduit/runtime/yield.hpp>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <array>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -307,6 +309,49 @@ CO_TEST_CASE("a datagram tells where it came from and whether it was cut", "[run
     REQUIRE(got.value() == 2);
     REQUIRE(incoming.truncated);
     REQUIRE(incoming.from.port() == from.port());
+}
+
+TEST_CASE("a blocking pipe does not block the thread", "[runtime][io]") {
+    auto body = []() -> task<> {
+        std::array<int, 2> ends{};
+        REQUIRE(::pipe(ends.data()) == 0);  // as a child inherits one
+        handle_pair pair;
+        pair.in = io_handle::attach(unique_fd(ends[0])).value();
+        pair.out = io_handle::attach(unique_fd(ends[1])).value();
+        const std::string text = long_text(300'000);
+        task_scope scope;
+        scope.spawn(write_and_close(std::move(pair.out), text));
+        co_await settle();  // the pipe is full by now
+        auto got = co_await read_all(pair.in);
+        co_await scope.join();
+        REQUIRE(got == text);
+    };
+    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
+}
+
+TEST_CASE("a blocking listener does not block the thread, a blocking connect is refused",
+          "[runtime][io]") {
+    auto body = []() -> task<> {
+        unique_fd listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        kernel& here = current_kernel();
+        REQUIRE(here.bind(listening, socket_address::ipv4_loopback(0)));
+        REQUIRE(here.listen(listening, 4));
+        const socket_address address = here.local_address(listening).value();
+        auto listener = io_handle::attach(std::move(listening)).value();
+        auto nobody = co_await within(1ms, listener.accept());
+        auto dialled = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
+        auto client = io_handle::attach(std::move(dialled)).value();
+        auto connected = co_await client.connect(address);
+        auto peer = co_await listener.accept();
+        unique_fd blocking(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        auto blocked = io_handle::attach(std::move(blocking)).value();
+        auto refused = co_await blocked.connect(address);
+        REQUIRE(nobody.error() == errc::timed_out);
+        REQUIRE(connected);
+        REQUIRE(peer);
+        REQUIRE(refused.error() == std::errc::operation_not_supported);
+    };
+    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
 }
 
 TEST_CASE("attaching nothing, or something closed, fails", "[runtime][io]") {
