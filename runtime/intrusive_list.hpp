@@ -12,7 +12,8 @@
 
 namespace conduit {
 
-/// One link of a circular list. Neither copied nor moved: neighbours hold its address.
+/// One link of a circular list; null when it is in none, which is quick to make and to destroy.
+/// Neither copied nor moved: neighbours hold its address.
 class list_link {
 public:
     list_link() noexcept = default;
@@ -20,11 +21,12 @@ public:
     list_link& operator=(const list_link&) = delete;
     ~list_link() { unlink(); }
 
-    bool is_linked() const noexcept { return next_ != this; }
+    bool is_linked() const noexcept { return next_ != nullptr; }
     void unlink() noexcept {
+        if (!is_linked()) return;
         previous_->next_ = next_;
         next_->previous_ = previous_;
-        previous_ = next_ = this;
+        previous_ = next_ = nullptr;
     }
 
 private:
@@ -38,8 +40,8 @@ private:
         position.previous_ = this;
     }
 
-    list_link* previous_ = this;
-    list_link* next_ = this;
+    list_link* previous_ = nullptr;
+    list_link* next_ = nullptr;
 };
 
 /// The link by which an element is in a list with the same tag.
@@ -50,12 +52,12 @@ class list_hook : public list_link {};
 template <class T, class Tag>
 class intrusive_list {
 public:
-    intrusive_list() noexcept = default;
+    intrusive_list() noexcept { head_.previous_ = head_.next_ = &head_; }
     ~intrusive_list() {
         while (!empty()) front_link().unlink();
     }
 
-    bool empty() const noexcept { return !head_.is_linked(); }
+    bool empty() const noexcept { return head_.next_ == &head_; }
     T& front() noexcept { return element(*head_.next_); }
     T& back() noexcept { return element(*head_.previous_); }
 
