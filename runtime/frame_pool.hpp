@@ -42,23 +42,24 @@ public:
             memory = block;
         } else {
             memory = ::operator new(step * step_bytes);
+            ++made_;
         }
-        ++live_;
         return memory;
     }
 
     void give_back(void* memory, std::size_t bytes) noexcept {
         const std::size_t step = (bytes + step_bytes - 1) / step_bytes;
-        --live_;
         if (pooled && step < steps) {
             free_[step] = ::new (memory) free_block(free_[step]);
         } else {
             ::operator delete(memory);
+            --made_;
         }
     }
 
-    /// Frames taken and not given back on this thread; negative where others' frames end.
-    std::int64_t live() const noexcept { return live_; }
+    /// Frames taken and not given back on this thread; negative where others' frames end. Walks
+    /// over the free memory, so that taking and giving back need not count.
+    std::int64_t live() const noexcept;
 
     /// Returns the free memory to the heap. A scheduler does so when it ends.
     void trim() noexcept;
@@ -77,7 +78,7 @@ private:
     static thread_local constinit frame_pool pool;
 
     std::array<free_block*, steps> free_{};
-    std::int64_t live_ = 0;
+    std::int64_t made_ = 0;  // blocks from the heap, less those returned to it
 };
 
 inline thread_local constinit frame_pool frame_pool::pool;
