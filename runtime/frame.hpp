@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/clock.hpp>
 #include <conduit/runtime/frame_pool.hpp>
 
@@ -16,13 +17,28 @@
 
 namespace conduit {
 
-/// The part of a promise that is the same for all: one link of a logical stack.
+/// The part of a promise that is the same for all, and its beginning: one link of a logical stack.
 struct frame {
-    std::coroutine_handle<> self;
+    /// The coroutine. Its address follows from that of its promise, so none is kept: that saves a
+    /// store in every task, and a load whenever one resumes another. See handle_of().
+    std::coroutine_handle<> self() noexcept {
+        return std::coroutine_handle<frame>::from_promise(*this);
+    }
+
     frame* parent = nullptr;     // who awaits this coroutine and goes on after it
     std::source_location where;  // of the await it stands at, or of its spawn()
     clock::time_point since{};   // when that await began to wait
 };
+
+/// The coroutine of a whole promise; makes sure that frame::self() finds the same one.
+template <class Promise>
+std::coroutine_handle<Promise> handle_of(Promise& promise) noexcept {
+    static_assert(alignof(Promise) <= alignof(std::max_align_t),
+                  "a task yields nothing that needs more than the usual alignment");
+    const auto handle = std::coroutine_handle<Promise>::from_promise(promise);
+    CONDUIT_ASSERT(handle == promise.self(), "a promise begins with its frame");
+    return handle;
+}
 
 template <class Awaitable>
 class foreign_operation;
@@ -92,7 +108,7 @@ struct resume_parent {
     bool await_ready() const noexcept { return false; }
     template <class Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
-        return ended.promise().parent->self;
+        return ended.promise().parent->self();
     }
     void await_resume() const noexcept {}
 };

@@ -92,7 +92,7 @@ void scheduler::turn() {
         s.counters.resumptions.add();
         s.budget = loop::budget_of_turn;
         s.context = next.context_;
-        next.waiter_->self.resume();
+        next.waiter_->self().resume();
         s.until_poll -= loop::budget_of_turn - s.budget + 1;
     }
     s.context = &s.root;

@@ -122,9 +122,7 @@ struct stream<T>::promise_type : promise_base {
     };
 
     stream get_return_object() noexcept {
-        const auto handle = std::coroutine_handle<promise_type>::from_promise(*this);
-        this->self = handle;
-        return stream(handle);
+        return stream(handle_of(*this));
     }
     resume_parent final_suspend() noexcept { return {}; }
     void return_void() noexcept {}

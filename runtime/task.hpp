@@ -75,9 +75,7 @@ private:
 template <class T>
 struct task<T>::promise_type : promise_base, outcome_slot<T> {
     task get_return_object() noexcept {
-        const auto handle = std::coroutine_handle<promise_type>::from_promise(*this);
-        this->self = handle;
-        return task(handle);
+        return task(handle_of(*this));
     }
     resume_parent final_suspend() noexcept { return {}; }
     void unhandled_exception() noexcept { this->fail(std::current_exception()); }

@@ -33,7 +33,7 @@ void job::finish() noexcept {
     if (group_->children_.empty() && group_->joiner_ != nullptr) {
         std::exchange(group_->joiner_, nullptr)->complete(0);
     }
-    if (holder_ == nullptr) top_->self.destroy();
+    if (holder_ == nullptr) top_->self().destroy();
 }
 
 void job::fail_group(std::exception_ptr why) noexcept {
@@ -46,7 +46,7 @@ void job::discard() noexcept {
                    "a task destroyed the group that it runs in");
     loop::running().counters.tasks_live.subtract();
     if (holder_ != nullptr) *holder_ = nullptr;
-    top_->self.destroy();
+    top_->self().destroy();
 }
 
 task_group::task_group(context& under) { context_.attach(under); }

@@ -103,8 +103,7 @@ struct job_coroutine {
             void await_resume() const noexcept {}
         };
         job_coroutine get_return_object() noexcept {
-            this->self = std::coroutine_handle<promise_type>::from_promise(*this);
-            return job_coroutine(*this);
+            return job_coroutine(handle_of(*this).promise());
         }
         last final_suspend() const noexcept { return {}; }
         void unhandled_exception() noexcept {
@@ -241,7 +240,7 @@ private:
     void drop() noexcept {
         if (job_ == nullptr) return;
         job_->holder_ = nullptr;
-        if (job_->is_finished()) promise_->self.destroy();
+        if (job_->is_finished()) promise_->self().destroy();
         job_ = nullptr;
     }
 
