@@ -43,8 +43,7 @@ private:
 
 }  // namespace
 
-scheduler::scheduler(scheduler_options options)
-    : scheduler(make_backend(options), std::move(options)) {}
+scheduler::scheduler(scheduler_options options) : scheduler(make_backend(options), options) {}
 
 scheduler::scheduler(std::unique_ptr<conduit::backend> made, scheduler_options options)
     : state_(std::make_unique<state>(std::move(made), std::move(options))) {

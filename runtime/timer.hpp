@@ -23,7 +23,7 @@ public:
     explicit sleep_operation(clock::duration wait) noexcept : wait_(wait) {}
     explicit sleep_operation(clock::time_point due) noexcept : due_(due) {}
     sleep_operation(sleep_operation&& other) noexcept
-        : operation(std::move(other)), wait_(other.wait_), due_(other.due_) {}
+        : operation(static_cast<operation&&>(other)), wait_(other.wait_), due_(other.due_) {}
     ~sleep_operation();
 
     const char* name() const noexcept override { return "sleep"; }

@@ -8,6 +8,8 @@
 
 #pragma once
 
+#include <conduit/runtime/assert.hpp>
+
 #include <cstdint>
 
 namespace conduit {
@@ -24,7 +26,10 @@ public:
         return mixed ^ (mixed >> 31);
     }
     /// A number from 0 to `bound` - 1; `bound` is at least 1.
-    std::uint64_t below(std::uint64_t bound) noexcept { return next() % bound; }
+    std::uint64_t below(std::uint64_t bound) noexcept {
+        CONDUIT_ASSERT(bound > 0, "there is nothing to draw from");
+        return next() % bound;
+    }
     bool chance(unsigned percent) noexcept { return below(100) < percent; }
 
 private:

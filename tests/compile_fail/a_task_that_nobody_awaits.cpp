@@ -1,5 +1,5 @@
-// refused: nodiscard
 // SPDX-License-Identifier: BSL-1.0
+// refused: nodiscard
 #include <conduit/runtime/task.hpp>
 
 conduit::task<> work();

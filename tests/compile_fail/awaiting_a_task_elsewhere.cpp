@@ -1,5 +1,5 @@
-// refused: a conduit task is awaited by a conduit task or stream
 // SPDX-License-Identifier: BSL-1.0
+// refused: a conduit task is awaited by a conduit task or stream
 #include <conduit/runtime/task.hpp>
 
 #include <coroutine>

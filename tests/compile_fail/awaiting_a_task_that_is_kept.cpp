@@ -1,5 +1,5 @@
-// refused: a task is awaited once: co_await std::move
 // SPDX-License-Identifier: BSL-1.0
+// refused: a task is awaited once: co_await std::move
 #include <conduit/runtime/task.hpp>
 
 #include <utility>

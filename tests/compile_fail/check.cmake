@@ -1,8 +1,8 @@
 # Compiles PROGRAM twice: with -DFIXED it must pass, without it must fail with the words that its
-# first line, "// refused: regular expression", expects.
+# line "// refused: regular expression" expects.
 
-file(STRINGS "${PROGRAM}" first LIMIT_COUNT 1)
-string(REGEX REPLACE "^// refused: " "" expected "${first}")
+file(STRINGS "${PROGRAM}" expected LIMIT_COUNT 1 REGEX "^// refused: ")
+string(REGEX REPLACE "^// refused: " "" expected "${expected}")
 set(compile "${CXX}" -std=c++20 -fsyntax-only -Wall -Wextra -Werror "-I${INCLUDE}" "${PROGRAM}")
 
 execute_process(COMMAND ${compile} -DFIXED RESULT_VARIABLE fixed ERROR_VARIABLE said)

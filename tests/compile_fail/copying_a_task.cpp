@@ -1,5 +1,5 @@
-// refused: (deleted|implicitly-deleted|no matching|use of deleted)
 // SPDX-License-Identifier: BSL-1.0
+// refused: (deleted|implicitly-deleted|no matching|use of deleted)
 #include <conduit/runtime/task.hpp>
 
 #include <utility>

@@ -45,7 +45,7 @@ task<std::string> what_it_throws() {
 /// A function that says when it has begun, and ends when it is let go.
 struct gate {
     auto function() {
-        return [this, held = std::make_shared<int>(7), alive = alive] {
+        return [this, held = std::make_shared<int>(7), copies = alive] {
             begun = true;
             open.acquire();
             return *held;
