@@ -65,7 +65,7 @@ public:
     void await_suspend(std::coroutine_handle<> waiter) {
         thread_ = std::thread([waiter] { waiter.resume(); });
     }
-    std::thread::id await_resume() const noexcept { return thread_.get_id(); }
+    std::thread::id await_resume() const noexcept { return std::this_thread::get_id(); }
 
 private:
     std::thread thread_;
@@ -93,7 +93,7 @@ task<clock::time_point> deadline_after(callback& awaited) {
 task<bool> is_home(std::thread::id home) {
     on_a_thread elsewhere;
     auto other = co_await elsewhere;
-    co_return std::this_thread::get_id() == home&& other != home;
+    co_return std::this_thread::get_id() == home && other != home;
 }
 
 }  // namespace
