@@ -3,7 +3,9 @@
 // scheduler::dump_tasks(): every logical thread waits in exactly one operation, so walking the
 // contexts finds them all, and the chain of frames leads from each operation to its root.
 
+#include <conduit/runtime/backend/signal_numbers.hpp>
 #include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/signal_set.hpp>
 #include <conduit/runtime/task_group.hpp>
 
 #include <fmt/format.h>
@@ -114,7 +116,18 @@ private:
     std::map<job*, operation*> waiting_;
 };
 
+task<> dump_on_each_sigquit(scheduler& here) {
+    auto quits = signal_set::open({signal_number::quit});
+    if (!quits) {
+        here.log(log_level::warning, "SIGQUIT is not watched: " + quits.error().message());
+        co_return;
+    }
+    while (auto signal = co_await quits->next()) write_to_stderr(here.dump_tasks());
+}
+
 }  // namespace
+
+void scheduler::watch_sigquit() { guests().spawn(dump_on_each_sigquit(*this), "SIGQUIT"); }
 
 std::string scheduler::dump_tasks() const {
     loop& here = loop::running();

@@ -22,4 +22,8 @@ void log_to_stderr(log_level level, std::string_view line) {
                  static_cast<int>(line.size()), line.data());
 }
 
+void write_to_stderr(std::string_view text) noexcept {
+    std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
 }  // namespace conduit

@@ -23,4 +23,7 @@ std::string_view to_string(log_level level) noexcept;
 /// Writes "conduit: warning: ..." to stderr for warnings and errors; drops the rest.
 void log_to_stderr(log_level level, std::string_view line);
 
+/// Writes a text to stderr as it is.
+void write_to_stderr(std::string_view text) noexcept;
+
 }  // namespace conduit

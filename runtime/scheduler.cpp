@@ -76,6 +76,7 @@ scheduler::running::~running() {
 }
 
 void scheduler::drive(const job& root) {
+    if (options().dump_on_sigquit()) watch_sigquit();
     while (!root.is_finished()) turn();
 }
 

@@ -145,6 +145,7 @@ private:
     };
 
     void drive(const job& root);
+    void watch_sigquit();
     void turn();
     void poll();
     void drain() noexcept;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <conduit/runtime/backend/signal_numbers.hpp>
 #include <conduit/runtime/backend/signal_pipes.hpp>
 
 #include <fcntl.h>
@@ -12,6 +13,9 @@
 
 namespace conduit::signal_pipes {
 namespace {
+
+static_assert(signal_number::interrupt == SIGINT && signal_number::quit == SIGQUIT &&
+              signal_number::terminate == SIGTERM);
 
 constexpr int signals_max = 65;
 

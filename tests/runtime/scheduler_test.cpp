@@ -2,6 +2,7 @@
 #include <conduit/runtime/scheduler.hpp>
 
 #include "../support/co_test.hpp"
+#include "../support/dies.hpp"
 #include "../support/settle.hpp"
 
 #include <conduit/runtime/io_handle.hpp>
@@ -9,10 +10,13 @@
 #include <conduit/runtime/within.hpp>
 #include <conduit/runtime/yield.hpp>
 
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 using namespace conduit;
@@ -100,6 +104,17 @@ task<int> leaf(io_handle& in) {
 task<int> branch(io_handle& in) {
     auto got = co_await leaf(in);
     co_return got;
+}
+
+task<> quit_and_die() {
+    co_await test::settle();
+    std::raise(SIGQUIT);
+    co_await test::settle();
+    std::abort();
+}
+
+scheduler_options with_dump() {
+    return scheduler_options().backend(backend_kind::epoll).dump_on_sigquit();
 }
 
 }  // namespace
@@ -236,4 +251,23 @@ TEST_CASE("a function posted to a scheduler that never runs is destroyed", "[run
         REQUIRE(kept.use_count() == 2);
     }
     REQUIRE(kept.use_count() == 1);
+}
+
+TEST_CASE("a scheduler may print its tasks on SIGQUIT", "[runtime][scheduler]") {
+    const std::string said =
+        test::stderr_of_death([] { scheduler(with_dump()).run(quit_and_die()); });
+    REQUIRE_THAT(said, Catch::Contains("[main] quit_and_die"));
+    REQUIRE_THAT(said, Catch::Contains("[SIGQUIT]"));
+}
+
+TEST_CASE("a second scheduler that wants SIGQUIT says that it cannot have it",
+          "[runtime][scheduler]") {
+    std::string line;
+    auto logging = with_dump().log([&line](log_level, std::string_view text) { line = text; });
+    auto other = [](const scheduler_options& options) -> task<> {
+        co_await test::settle();
+        std::thread([&options] { scheduler(options).run(test::settle()); }).join();
+    };
+    scheduler(with_dump()).run(other(logging));
+    REQUIRE_THAT(line, Catch::Contains("SIGQUIT is not watched"));
 }
