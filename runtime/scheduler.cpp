@@ -85,15 +85,17 @@ void scheduler::turn() {
     s.counters.turns.add();
     if (s.ready.empty() || s.until_poll <= 0) poll();
     intrusive_list<operation, in_queue> batch;
-    s.waits->take_batch(s.ready, batch);
-    while (!batch.empty()) {
-        operation& next = batch.pop_front();
-        next.state_ = operation::state::done;
-        s.counters.resumptions.add();
-        s.budget = loop::budget_of_turn;
-        s.context = next.context_;
-        next.waiter_->self().resume();
-        s.until_poll -= loop::budget_of_turn - s.budget + 1;
+    while (!s.ready.empty() && s.until_poll > 0) {
+        s.waits->take_batch(s.ready, batch);
+        while (!batch.empty()) {
+            operation& next = batch.pop_front();
+            next.state_ = operation::state::done;
+            s.counters.resumptions.add();
+            s.budget = loop::budget_of_turn;
+            s.context = next.context_;
+            next.waiter_->self().resume();
+            s.until_poll -= loop::budget_of_turn - s.budget + 1;
+        }
     }
     s.context = &s.root;
 }

@@ -4,13 +4,13 @@
 
 namespace conduit {
 
-std::coroutine_handle<> loop::step_back(frame& next) noexcept {
-    context->find_job()->queue(next, *context);
-    return std::noop_coroutine();
+void job::queue(loop& l, frame& next, context& under) noexcept {
+    turnstile_.resume_later(l, next, under);
 }
 
-void job::queue(frame& next, context& under) noexcept {
-    turnstile_.resume_later(loop::running(), next, under);
+std::coroutine_handle<> loop::step_back(frame& next) noexcept {
+    context->find_job()->queue(*this, next, *context);
+    return std::noop_coroutine();
 }
 
 void job::begin(task_group& group, frame& top, std::string_view name,
@@ -21,7 +21,7 @@ void job::begin(task_group& group, frame& top, std::string_view name,
     context_.attach(group.context_);
     context_.set_job(this);
     context_.set_name(name);
-    queue(top, context_);
+    queue(loop::running(), top, context_);
 }
 
 void job::finish() noexcept {

@@ -51,7 +51,7 @@ public:
     const std::source_location& spawned_at() const noexcept { return spawned_at_; }
 
     /// Takes its place in the ready queue, to go on with `next` in `under`.
-    void queue(frame& next, context& under) noexcept;
+    void queue(loop& l, frame& next, context& under) noexcept;
 
 protected:
     job() noexcept = default;
