@@ -108,7 +108,9 @@ void scheduler::poll() {
     if (s.ready.empty() && s.inbox->prepare_to_sleep()) {
         wait = clock::duration::max();
         if (!s.timers.empty()) {
-            wait = std::max(wait.zero(), s.timers.next() - s.waits->kernel().now());
+            // Never a difference to a time that has passed: it may be too large to count.
+            const clock::time_point now = s.waits->kernel().now();
+            wait = std::max(s.timers.next(), now) - now;
         }
     }
     const bool alive = s.waits->poll(wait);
