@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <conduit/runtime/frame_pool.hpp>
 #include <conduit/runtime/on.hpp>
 #include <conduit/runtime/task_group.hpp>
 
@@ -35,6 +36,7 @@ bool errand_base::depart(operation* waiter, clock::time_point deadline) {
 void errand_base::wait() noexcept {
     back_.acquire();
     free_task();
+    frame_pool::of_thread().trim();  // no scheduler does it on this thread
 }
 
 void errand_base::request_stop(stop_reason why) noexcept {
