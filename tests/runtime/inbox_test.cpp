@@ -83,12 +83,19 @@ TEST_CASE("a message wakes a scheduler that sleeps", "[runtime][inbox][threads]"
     for (int i = 0; i < 200; ++i) {
         event arrived;
         set_event message(arrived);
-        std::thread sender([&sched, &message, i] {
+        std::atomic<bool> running{false};  // an inbox is closed between two runs
+        std::atomic<bool> sent{false};
+        std::thread sender([&, i] {
+            while (!running) std::this_thread::yield();
             for (int j = 0; j < i; ++j) std::this_thread::yield();
-            static_cast<void>(sched.inbox()->send(message));
+            sent = sched.inbox()->send(message);
         });
-        sched.run([](event& awaited) -> task<> { co_await awaited.wait(); }(arrived));
+        sched.run([](event& awaited, std::atomic<bool>& flag) -> task<> {
+            flag = true;
+            co_await awaited.wait();
+        }(arrived, running));
         sender.join();
+        REQUIRE(sent);
     }
 }
 
