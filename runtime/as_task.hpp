@@ -45,7 +45,7 @@ task<awaited_value<Awaitable>> await_owned(Awaitable owned) {
 template <awaitable Awaitable>
 task<awaited_value<Awaitable>> as_task(Awaitable&& from) {
     if constexpr (std::is_same_v<Awaitable, task<awaited_value<Awaitable>>>) {
-        return std::move(from);
+        return std::forward<Awaitable>(from);
     } else {
         return await_owned<Awaitable>(std::forward<Awaitable>(from));
     }

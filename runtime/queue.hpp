@@ -94,7 +94,7 @@ public:
     push_operation(queue& into, T item) noexcept
         : buffer_giver<T>(std::move(item)), queue_(&into) {}
     push_operation(push_operation&& other) noexcept
-        : operation(std::move(other)),
+        : operation(static_cast<operation&&>(other)),
           buffer_giver<T>(std::move(other.value)),
           queue_(other.queue_) {}
 
@@ -132,7 +132,7 @@ class queue<T>::pop_operation final : public operation, private buffer_waiter {
 public:
     explicit pop_operation(queue& from) noexcept : queue_(&from) {}
     pop_operation(pop_operation&& other) noexcept
-        : operation(std::move(other)), queue_(other.queue_) {}
+        : operation(static_cast<operation&&>(other)), queue_(other.queue_) {}
     ~pop_operation() {
         if (is_queued() && !failed()) queue_->buffer_.break_promise();
     }

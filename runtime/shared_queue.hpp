@@ -39,7 +39,7 @@ protected:
     shared_queue_operation(std::mutex& lock, const char* name) noexcept
         : lock_(&lock), name_(name) {}
     shared_queue_operation(shared_queue_operation&& other) noexcept
-        : operation(std::move(other)), lock_(other.lock_), name_(other.name_) {}
+        : operation(static_cast<operation&&>(other)), lock_(other.lock_), name_(other.name_) {}
     ~shared_queue_operation() = default;
 
     const char* name() const noexcept override { return name_; }
@@ -178,7 +178,7 @@ public:
           buffer_giver<T>(std::move(item)),
           queue_(&into) {}
     push_operation(push_operation&& other) noexcept
-        : shared_queue_operation(std::move(other)),
+        : shared_queue_operation(static_cast<shared_queue_operation&&>(other)),
           buffer_giver<T>(std::move(other.value)),
           queue_(other.queue_) {}
     ~push_operation() { static_cast<void>(leave(*this)); }
@@ -209,7 +209,8 @@ public:
     explicit pop_operation(shared_queue& from) noexcept
         : shared_queue_operation(from.mutex_, "pop"), queue_(&from) {}
     pop_operation(pop_operation&& other) noexcept
-        : shared_queue_operation(std::move(other)), queue_(other.queue_) {}
+        : shared_queue_operation(static_cast<shared_queue_operation&&>(other)),
+          queue_(other.queue_) {}
     ~pop_operation() {
         if (!leave(*this)) return;
         const std::lock_guard lock(queue_->mutex_);
