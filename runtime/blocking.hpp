@@ -25,6 +25,25 @@
 namespace conduit {
 
 class blocking_work;
+template <class Function>
+class blocking_operation;
+
+/// Waits until `function` was called on a thread of the pool; yields a result with what it
+/// returned (a result<T> stays one), or throws what it threw.
+///
+/// A scheduler has a pool of up to scheduler_options::blocking_threads_max() threads, started on
+/// demand, with all signals blocked. Calls beyond that wait in line, each in the task that made it:
+/// the line is as long as there are such tasks, and needs no memory of its own. In a simulation the
+/// function is called in place.
+///
+/// Cancelled before a thread has begun it yields errc::cancelled or errc::timed_out; once one has,
+/// the wait lasts until the function returns. Destroying the task that waits abandons the function:
+/// it runs to its end, what it returned is dropped. So it must own what it touches. It is destroyed
+/// on the thread that called it. A scheduler's run() returns after its pool's threads have.
+///
+/// Fails with std::errc::resource_unavailable_try_again when not even one thread can be started.
+template <class Function>
+[[nodiscard]] blocking_operation<std::decay_t<Function>> blocking(Function&& function);
 
 /// A function with what became of it.
 class blocking_function {
@@ -122,22 +141,8 @@ private:
     call* call_;
 };
 
-/// Waits until `function` was called on a thread of the pool; yields a result with what it
-/// returned (a result<T> stays one), or throws what it threw.
-///
-/// A scheduler has a pool of up to scheduler_options::blocking_threads_max() threads, started on
-/// demand, with all signals blocked. Calls beyond that wait in line, each in the task that made it:
-/// the line is as long as there are such tasks, and needs no memory of its own. In a simulation the
-/// function is called in place.
-///
-/// Cancelled before a thread has begun it yields errc::cancelled or errc::timed_out; once one has,
-/// the wait lasts until the function returns. Destroying the task that waits abandons the function:
-/// it runs to its end, what it returned is dropped. So it must own what it touches. It is destroyed
-/// on the thread that called it. A scheduler's run() returns after its pool's threads have.
-///
-/// Fails with std::errc::resource_unavailable_try_again when not even one thread can be started.
 template <class Function>
-[[nodiscard]] blocking_operation<std::decay_t<Function>> blocking(Function&& function) {
+blocking_operation<std::decay_t<Function>> blocking(Function&& function) {
     using call = blocking_call<std::decay_t<Function>>;
     return blocking_operation<std::decay_t<Function>>(
         std::make_unique<call>(std::decay_t<Function>(std::forward<Function>(function))));

@@ -32,6 +32,21 @@
 
 namespace conduit {
 
+/// Runs `work` on the scheduler `there` and yields what it returned, or throws what it threw; in
+/// place when that is the current one.
+///
+/// Of the context only the deadline goes along, by value; names and trace values stay. A stop
+/// request is forwarded and waited for: what `work` then returns is yielded. Destroying the task
+/// that waits requests a stop there and abandons `work`, which therefore must own, or share safely,
+/// what it touches. Its parameters and its result are destroyed on the thread they are from, unless
+/// that scheduler has ended.
+///
+/// Throws std::system_error with errc::cancelled when `there` has ended or is ending, and with
+/// errc::cancelled or errc::timed_out when it was stopped before it began. A scheduler that does
+/// not run yet is waited for. It must exist when this is awaited.
+template <class T>
+task<T> on(scheduler& there, task<T> work);
+
 /// A task that is sent to another scheduler and comes back; the part that does not depend on what
 /// it returns. Owned by both sides and by each message between them.
 class errand_base : public std::enable_shared_from_this<errand_base> {
@@ -206,18 +221,6 @@ private:
     errand<T>* awaited_;
 };
 
-/// Runs `work` on the scheduler `there` and yields what it returned, or throws what it threw; in
-/// place when that is the current one.
-///
-/// Of the context only the deadline goes along, by value; names and trace values stay. A stop
-/// request is forwarded and waited for: what `work` then returns is yielded. Destroying the task
-/// that waits requests a stop there and abandons `work`, which therefore must own, or share safely,
-/// what it touches. Its parameters and its result are destroyed on the thread they are from, unless
-/// that scheduler has ended.
-///
-/// Throws std::system_error with errc::cancelled when `there` has ended or is ending, and with
-/// errc::cancelled or errc::timed_out when it was stopped before it began. A scheduler that does
-/// not run yet is waited for. It must exist when this is awaited.
 template <class T>
 task<T> on(scheduler& there, task<T> work) {
     task<T> own = std::move(work);

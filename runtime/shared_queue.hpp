@@ -27,73 +27,6 @@
 
 namespace conduit {
 
-/// A task that waits at a queue which other threads use.
-///
-/// It is woken under the lock of the queue, on any thread, and the wakeup sent to its scheduler. So
-/// under that lock it is either still noted at the queue, or its wakeup has been sent.
-class shared_queue_operation : public operation, private wakeup {
-public:
-    void cancel() noexcept override;
-
-protected:
-    shared_queue_operation(std::mutex& lock, const char* name) noexcept
-        : lock_(&lock), name_(name) {}
-    shared_queue_operation(shared_queue_operation&& other) noexcept
-        : operation(static_cast<operation&&>(other)), lock_(other.lock_), name_(other.name_) {}
-    ~shared_queue_operation() = default;
-
-    const char* name() const noexcept override { return name_; }
-
-    /// Its place at the queue.
-    virtual buffer_waiter& place() noexcept = 0;
-
-    /// Asks for what it wants, under the lock.
-    virtual buffer_answer ask() noexcept = 0;
-
-    void send_home(bool served) noexcept;
-
-    /// Makes sure, while it is destroyed, that nobody will wake it any more. True when it was
-    /// served: what it was given must go back.
-    bool leave(buffer_waiter& place) noexcept;
-
-    bool found_closed() const noexcept { return outcome() == closed_outcome; }
-
-private:
-    static constexpr std::int32_t closed_outcome = -4096;  // no errno
-
-    progress start() override;
-    void deliver() noexcept override { complete(woken_with_); }
-
-    std::mutex* lock_;
-    const char* name_;
-    inbox* home_ = nullptr;
-    std::int32_t woken_with_ = 0;
-};
-
-/// A plain thread that waits at a queue. `Waiter` is a buffer_waiter or a buffer_giver.
-template <class Waiter>
-class waiting_thread final : public Waiter {
-public:
-    using Waiter::Waiter;
-
-    void wake(bool served) noexcept override {
-        served_ = served;
-        woken_.notify_one();
-    }
-    /// True when it was served, false when the queue was closed.
-    bool wait(std::unique_lock<std::mutex>& lock) {
-        woken_.wait(lock, [this] { return served_.has_value(); });
-        return *served_;
-    }
-
-private:
-    std::condition_variable woken_;
-    std::optional<bool> served_;
-};
-
-/// Asserts that no scheduler runs on this thread, which would stand still.
-void expect_plain_thread() noexcept;
-
 /// A bounded queue for any thread and any scheduler: first in, first out.
 ///
 /// It must outlive all that use it; destroying it under a wait asserts. Items left in it are
@@ -168,6 +101,73 @@ private:
     mutable std::mutex mutex_;
     bounded_buffer<T> buffer_;
 };
+
+/// A task that waits at a queue which other threads use.
+///
+/// It is woken under the lock of the queue, on any thread, and the wakeup sent to its scheduler. So
+/// under that lock it is either still noted at the queue, or its wakeup has been sent.
+class shared_queue_operation : public operation, private wakeup {
+public:
+    void cancel() noexcept override;
+
+protected:
+    shared_queue_operation(std::mutex& lock, const char* name) noexcept
+        : lock_(&lock), name_(name) {}
+    shared_queue_operation(shared_queue_operation&& other) noexcept
+        : operation(static_cast<operation&&>(other)), lock_(other.lock_), name_(other.name_) {}
+    ~shared_queue_operation() = default;
+
+    const char* name() const noexcept override { return name_; }
+
+    /// Its place at the queue.
+    virtual buffer_waiter& place() noexcept = 0;
+
+    /// Asks for what it wants, under the lock.
+    virtual buffer_answer ask() noexcept = 0;
+
+    void send_home(bool served) noexcept;
+
+    /// Makes sure, while it is destroyed, that nobody will wake it any more. True when it was
+    /// served: what it was given must go back.
+    bool leave(buffer_waiter& place) noexcept;
+
+    bool found_closed() const noexcept { return outcome() == closed_outcome; }
+
+private:
+    static constexpr std::int32_t closed_outcome = -4096;  // no errno
+
+    progress start() override;
+    void deliver() noexcept override { complete(woken_with_); }
+
+    std::mutex* lock_;
+    const char* name_;
+    inbox* home_ = nullptr;
+    std::int32_t woken_with_ = 0;
+};
+
+/// A plain thread that waits at a queue. `Waiter` is a buffer_waiter or a buffer_giver.
+template <class Waiter>
+class waiting_thread final : public Waiter {
+public:
+    using Waiter::Waiter;
+
+    void wake(bool served) noexcept override {
+        served_ = served;
+        woken_.notify_one();
+    }
+    /// True when it was served, false when the queue was closed.
+    bool wait(std::unique_lock<std::mutex>& lock) {
+        woken_.wait(lock, [this] { return served_.has_value(); });
+        return *served_;
+    }
+
+private:
+    std::condition_variable woken_;
+    std::optional<bool> served_;
+};
+
+/// Asserts that no scheduler runs on this thread, which would stand still.
+void expect_plain_thread() noexcept;
 
 template <class T>
 class shared_queue<T>::push_operation final : public shared_queue_operation,
