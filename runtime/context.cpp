@@ -5,6 +5,7 @@
 #include <conduit/runtime/operation.hpp>
 
 #include <algorithm>
+#include <new>
 
 namespace conduit {
 
@@ -22,7 +23,6 @@ void context::attach(context& parent) {
     parent_ = &parent;
     parent.children_.push_back(*this);
     stop_ = parent.stop_;
-    deadline_ = parent.deadline_;
     settled_ = true;
 }
 
@@ -35,6 +35,8 @@ void context::attach_lazily(context& parent, clock::duration limit,
     settled_ = false;
 }
 
+// A limit sets a timer of its own, also when the parent's deadline is nearer: a context may outlive
+// its parent, and must then neither lose its deadline nor keep the parent's.
 void context::settle_now() {
     context& parent = *parent_;
     parent.settle();
@@ -42,19 +44,33 @@ void context::settle_now() {
     if (limit_ != clock::duration::max()) {
         due = std::min(due, saturating_add(clock::now(), limit_));
     }
-    if (due < parent.deadline_) {
-        loop::running().timers.add(*this, due);
-    } else {
-        due = parent.deadline_;
-    }
+    if (due != clock::time_point::max()) loop::running().timers.add(*this, due);
     parent.children_.push_back(*this);
     if (stop_ == stop_reason::none) stop_ = parent.stop_;
     deadline_ = due;
     settled_ = true;
 }
 
+void context::try_to_settle() noexcept {
+    try {
+        settle_now();
+    } catch (const std::bad_alloc&) {
+    }
+}
+
+clock::time_point context::settled_deadline() const noexcept {
+    auto nearest = clock::time_point::max();
+    for (const context* at = this; at != nullptr; at = at->parent_) {
+        if (at->settled_) nearest = std::min(nearest, at->deadline_);
+    }
+    return nearest;
+}
+
+// Up to the first context that knows: all above a settled one are settled too.
 void context::inherit_stop() noexcept {
-    if (stop_ == stop_reason::none) stop_ = parent_->why_stopped();
+    const context* at = this;
+    while (!at->settled_ && at->stop_ == stop_reason::none) at = at->parent_;
+    stop_ = at->stop_;
 }
 
 void context::detach() noexcept {
@@ -65,6 +81,7 @@ void context::detach() noexcept {
     parent_->children_.take_all(children_);
     unlink();
     parent_ = nullptr;
+    settled_ = true;  // from now on a root of its own
 }
 
 void context::request_stop(stop_reason why) noexcept {

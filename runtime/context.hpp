@@ -65,11 +65,20 @@ public:
     }
     bool stop_requested() noexcept { return why_stopped() != stop_reason::none; }
 
+    /// Makes it real if there is memory for a timer; otherwise the next wait tries again.
+    void settle_quietly() noexcept {
+        if (!settled_) [[unlikely]]
+            try_to_settle();
+    }
+
     /// The nearest deadline on the way to the root; time_point::max() when there is none.
     clock::time_point deadline() {
         settle();
-        return deadline_;
+        return settled_deadline();
     }
+
+    /// The same, without the deadlines whose clock has not started.
+    clock::time_point settled_deadline() const noexcept;
 
     /// The name given by with_name() or spawn(), or an empty one.
     std::string_view name() const noexcept { return name_; }
@@ -94,13 +103,14 @@ public:
 private:
     void fire() noexcept override { request_stop(stop_reason::timed_out); }
     void settle_now();
+    void try_to_settle() noexcept;
     void inherit_stop() noexcept;
 
     context* parent_ = nullptr;
     intrusive_list<context, in_parent> children_;
     intrusive_list<operation, in_context> waiting_;
-    clock::time_point deadline_ = clock::time_point::max();
-    clock::duration limit_ = clock::duration::max();
+    clock::time_point deadline_ = clock::time_point::max();  // its own, not the parent's
+    clock::duration limit_ = clock::duration::max();         // from when it is settled
     job* job_ = nullptr;
     std::string_view name_;
     const void* key_ = nullptr;
@@ -112,7 +122,8 @@ private:
 /// The context of the running task. Asserts that a scheduler runs on this thread.
 context& current_context() noexcept;
 
-/// Whether the running task was asked to stop or its deadline has passed.
+/// Whether the running task was asked to stop, or its deadline had passed when the scheduler last
+/// looked at the clock: a task that computes for long learns of it after its next yield().
 bool stop_requested() noexcept;
 
 }  // namespace conduit

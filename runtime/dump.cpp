@@ -53,6 +53,7 @@ public:
     task_tree(loop& dumped, clock::time_point now) : now_(now) {
         collect(dumped.root);
         for (operation& op : dumped.ready) note(op);
+        for (operation& op : dumped.batch) note(op);
     }
 
     std::string text() {
@@ -89,7 +90,7 @@ private:
         operation& op = *found->second;
         std::string line = name_of(each) + stack_text(op.waiter());
         line += fmt::format(": {}, {}", op.name(), time_text(now_ - op.waiter()->since));
-        const clock::time_point deadline = op.where()->deadline();
+        const clock::time_point deadline = op.where()->settled_deadline();
         if (deadline != clock::time_point::max()) {
             line += fmt::format(", {} left", time_text(deadline - now_));
         }

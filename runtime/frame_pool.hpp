@@ -49,11 +49,10 @@ public:
 
     void give_back(void* memory, std::size_t bytes) noexcept {
         const std::size_t step = (bytes + step_bytes - 1) / step_bytes;
-        if (pooled && step < steps) {
+        if (pooled && step < steps_kept_) {
             free_[step] = ::new (memory) free_block(free_[step]);
         } else {
-            ::operator delete(memory);
-            --made_;
+            give_back_otherwise(memory, step);
         }
     }
 
@@ -61,7 +60,7 @@ public:
     /// over the free memory, so that taking and giving back need not count.
     std::int64_t live() const noexcept;
 
-    /// Returns the free memory to the heap. A scheduler does so when it ends.
+    /// Returns the free memory to the heap. A scheduler does so when it ends, and so does a thread.
     void trim() noexcept;
 
 private:
@@ -73,11 +72,18 @@ private:
     static constexpr std::size_t steps = 33;
     static constexpr bool pooled = CONDUIT_POOL_FRAMES != 0;
 
+    class end_of_thread;
+
     constexpr frame_pool() noexcept = default;
+
+    /// Large frames, the first one of a thread, and those that come after its end.
+    void give_back_otherwise(void* memory, std::size_t step) noexcept;
 
     static thread_local constinit frame_pool pool;
 
     std::array<free_block*, steps> free_{};
+    std::size_t steps_kept_ = 0;  // `steps` while the end of the thread will trim, else none
+    bool thread_ended_ = false;
     std::int64_t made_ = 0;  // blocks from the heap, less those returned to it
 };
 

@@ -4,7 +4,7 @@
 // between two tasks. The base of post(), on(), blocking(), shared_queue and std::stop_token.
 //
 //     struct ping : wakeup { void deliver() noexcept override { ... } };
-//     sched.inbox().send(p);                              // from any thread
+//     bool sent = sched.inbox()->send(p);                 // from any thread
 
 #pragma once
 

@@ -23,13 +23,22 @@ result<io_handle> io_handle::attach(unique_fd handle) {
     return io_handle(**made);
 }
 
+bool io_handle::is_open() const noexcept {
+    return registration_ != nullptr && !registration_->closed;
+}
+
+void io_handle::forget() noexcept {
+    if (registration_ != nullptr) std::exchange(registration_, nullptr)->release();
+}
+
 result<unique_fd> io_handle::detach() {
     if (!is_open()) return std::make_error_code(std::errc::bad_file_descriptor);
     if (registration_->taker != nullptr || registration_->giver != nullptr) {
         return std::make_error_code(std::errc::device_or_resource_busy);
     }
-    registration& idle = *std::exchange(registration_, nullptr);
-    return idle.home->detach(idle);
+    unique_fd handle = registration_->home->detach(*registration_);
+    forget();
+    return handle;
 }
 
 result<int> io_handle::native() const {
@@ -61,10 +70,9 @@ splice_operation io_handle::splice_to(io_handle& to, std::size_t bytes) noexcept
 
 void io_handle::close() noexcept {
     if (!is_open()) return;
-    registration& ended = *std::exchange(registration_, nullptr);
-    CONDUIT_ASSERT(loop::current == nullptr || loop::current->backend == ended.home,
+    CONDUIT_ASSERT(loop::current == nullptr || loop::current->backend == registration_->home,
                    "a channel is closed on the scheduler it was made on");
-    ended.home->close(ended);
+    registration_->home->close(*registration_);
 }
 
 open_operation open_file(const char* path, open_mode mode) noexcept {

@@ -40,7 +40,10 @@ public:
         std::swap(registration_, other.registration_);
         return *this;
     }
-    ~io_handle() { close(); }
+    ~io_handle() {
+        close();
+        forget();
+    }
 
     /// Attaches to the current scheduler. Sockets and pipes should be non-blocking: those that are
     /// not are asked before each transfer, which costs a call. Their flags are left alone, since
@@ -51,7 +54,7 @@ public:
     /// std::errc::device_or_resource_busy while an operation is in flight.
     [[nodiscard]] result<unique_fd> detach();
 
-    bool is_open() const noexcept { return registration_ != nullptr; }
+    bool is_open() const noexcept;
     explicit operator bool() const noexcept { return is_open(); }
 
     /// The file descriptor, as unique_fd::native().
@@ -115,16 +118,19 @@ public:
     }
 
     /// Closes and returns at once: operations in flight complete with errc::cancelled, a socket's
-    /// peer hears of it at once, and the descriptor closes after its last completion.
+    /// peer hears of it at once, and the descriptor closes after its last completion. A connection
+    /// that another process goes on using leaves through detach() instead.
     void close() noexcept;
 
-    /// Closes, and waits until the kernel has let go of the descriptor.
+    /// Closes, and waits until the kernel has let go of the descriptor; a stop request does not
+    /// keep it from that.
     close_operation close_and_wait() noexcept {
-        return {io_code::close, registration_, &registration_, 0};
+        return {io_code::close, registration_, nullptr, 0};
     }
 
 private:
     explicit io_handle(registration& made) noexcept : registration_(&made) {}
+    void forget() noexcept;
 
     registration* registration_ = nullptr;
 };

@@ -18,6 +18,7 @@
 
 namespace conduit {
 
+class backend;
 struct registration;
 
 enum class io_code : std::uint8_t {
@@ -60,7 +61,8 @@ private:
 };
 
 /// What every operation on a handle shares: what to do, on what, with which memory. The backend
-/// completes it; destroying it while it waits takes it back before the destructor returns.
+/// completes it; destroying it while it waits takes it back before the destructor returns. The
+/// handle may be closed before it starts: then it fails with std::errc::bad_file_descriptor.
 class io_operation : public operation {
 public:
     const char* name() const noexcept override;
@@ -68,6 +70,10 @@ public:
 
     io_code code() const noexcept { return code_; }
     registration* target() const noexcept { return target_; }
+    /// The handle that a splice moves to; null for others.
+    registration* second_target() const noexcept {
+        return code_ == io_code::splice ? static_cast<registration*>(data_.into()) : nullptr;
+    }
     io_data data() const noexcept { return data_; }
     std::size_t size() const noexcept { return size_; }
 
@@ -86,16 +92,15 @@ public:
     using operation::set_outcome;
 
 protected:
-    io_operation(io_code code, registration* target, io_data data, std::size_t size) noexcept
-        : code_(code), target_(target), data_(data), size_(size) {}
-    io_operation(io_operation&&) noexcept = default;
-    ~io_operation() {
-        if (is_waiting()) withdraw();
-    }
+    io_operation(io_code code, registration* target, io_data data, std::size_t size) noexcept;
+    io_operation(io_operation&& other) noexcept;
+    ~io_operation();
 
 private:
     static constexpr std::int32_t closed_outcome = -9;  // -EBADF
 
+    static bool is_closed(const registration* target) noexcept;
+    void expect_free_side(const backend& here) const noexcept;
     progress start() override;
     void withdraw() noexcept;
 

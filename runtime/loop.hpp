@@ -52,6 +52,7 @@ struct loop {
     conduit::context* context = &root;  // of the running task
     std::int32_t budget = budget_of_turn;
     intrusive_list<operation, in_queue> ready;
+    intrusive_list<operation, in_queue> batch;  // taken from `ready`, and run next
     timer_queue timers;
     clock::time_point now{};  // when this turn began
     conduit::context root;

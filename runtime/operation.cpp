@@ -10,7 +10,12 @@ bool operation::finish_unstarted(stop_reason why) noexcept {
     stopped_ = why;
     state_ = state::done;
     loop& l = loop::running();
-    if (l.spend()) return false;
+    return !l.spend() && step_back(l);
+}
+
+bool operation::step_back(loop& l) noexcept {
+    context_->settle_quietly();  // a task that never waits has its deadline all the same
+    waiter_->since = l.now;
     enqueue(l);
     return true;
 }
@@ -18,8 +23,13 @@ bool operation::finish_unstarted(stop_reason why) noexcept {
 bool operation::wait() {
     loop& l = loop::running();
     state_ = state::waiting;
+    try {
+        context_->settle();
+    } catch (...) {
+        waiter_ = nullptr;  // nobody waits: what completes it later finds nobody to resume
+        throw;
+    }
     waiter_->since = l.now;
-    context_->settle();
     context_->waiting().push_back(*this);
     l.counters.waits.add();
     return true;
@@ -29,6 +39,11 @@ void operation::complete(std::int32_t outcome) noexcept {
     CONDUIT_ASSERT(is_waiting(), "an operation completes once, and only while it waits");
     loop& l = loop::running();
     outcome_ = outcome;
+    if (waiter_ == nullptr) {  // see wait()
+        static_cast<list_hook<in_queue>&>(*this).unlink();
+        state_ = state::queued;
+        return;
+    }
     if (outcome == cancelled_outcome) {
         const stop_reason why = context_->why_stopped();
         stopped_ = why != stop_reason::none ? why : stop_reason::cancelled;

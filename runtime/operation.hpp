@@ -45,6 +45,9 @@ public:
     /// this returns, but no task is resumed from here.
     virtual void cancel() noexcept = 0;
 
+    /// The outcome for complete() when a cancellation took effect.
+    static constexpr std::int32_t cancelled_outcome = -125;  // -ECANCELED
+
     /// Ends the wait with `outcome` (a count, or a negative errno) and queues the task that waits.
     void complete(std::int32_t outcome) noexcept;
 
@@ -75,13 +78,12 @@ protected:
 
     /// Queues `next` without any wait, to be resumed in `under` (a task's own place in the queue).
     void resume_later(loop& l, frame& next, context& under) noexcept {
+        under.settle_quietly();  // a task that never waits has its deadline all the same
+        next.since = l.now;
         waiter_ = &next;
         context_ = &under;
         enqueue(l);
     }
-
-    /// The outcome for complete() when a cancellation took effect.
-    static constexpr std::int32_t cancelled_outcome = -125;  // -ECANCELED
 
     bool is_waiting() const noexcept { return state_ == state::waiting; }
     /// Completed, and its task not yet resumed: whoever destroys it now must release the result.
@@ -95,6 +97,7 @@ private:
     bool begin(frame& awaiting);
     bool finish_unstarted(stop_reason why) noexcept;
     bool wait();
+    bool step_back(loop& l) noexcept;
     void enqueue(loop& l) noexcept {
         state_ = state::queued;
         l.ready.push_back(*this);
@@ -111,9 +114,13 @@ private:
 static_assert(sizeof(operation) <= 64, "every awaiting frame pays for this");
 
 inline bool operation::begin(frame& awaiting) {
+    CONDUIT_ASSERT(state_ == state::idle || state_ == state::done,
+                   "an operation is awaited by one task at a time");
     loop& l = loop::running();
     waiter_ = &awaiting;
     context_ = l.context;
+    outcome_ = 0;
+    stopped_ = stop_reason::none;
     const stop_reason why = context_->why_stopped();
     if (why != stop_reason::none && !unstoppable_) [[unlikely]] {
         return finish_unstarted(why);
@@ -122,8 +129,7 @@ inline bool operation::begin(frame& awaiting) {
     state_ = state::done;
     if (l.spend()) [[likely]]
         return false;
-    enqueue(l);
-    return true;
+    return step_back(l);
 }
 
 }  // namespace conduit

@@ -4,10 +4,10 @@
 // producer cannot run ahead of its consumers. Between threads or schedulers use shared_queue.hpp;
 // for a signal without a value use event.hpp.
 //
-//     conduit::queue<job> jobs(64);
-//     scope.spawn(produce(jobs));                         // co_await jobs.push(next), then close()
+//     conduit::queue<order> orders(64);
+//     scope.spawn(produce(orders));                       // co_await orders.push(next), then close()
 //     for (;;) {
-//         auto next = co_await jobs.pop();
+//         auto next = co_await orders.pop();
 //         if (!next) break;                               // errc::closed: all were taken
 //         handle(std::move(*next));
 //     }

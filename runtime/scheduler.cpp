@@ -83,12 +83,12 @@ void scheduler::drive(const job& root) {
 void scheduler::turn() {
     state& s = *state_;
     s.counters.turns.add();
-    if (s.ready.empty() || s.until_poll <= 0) poll();
-    intrusive_list<operation, in_queue> batch;
-    while (!s.ready.empty() && s.until_poll > 0) {
-        s.waits->take_batch(s.ready, batch);
-        while (!batch.empty()) {
-            operation& next = batch.pop_front();
+    if (s.until_poll <= 0 || (s.batch.empty() && s.ready.empty())) poll();
+    while (s.until_poll > 0) {
+        if (s.batch.empty() && s.ready.empty()) break;
+        if (s.batch.empty()) s.waits->take_batch(s.ready, s.batch);
+        while (!s.batch.empty() && s.until_poll > 0) {
+            operation& next = s.batch.pop_front();
             next.state_ = operation::state::done;
             s.counters.resumptions.add();
             s.budget = loop::budget_of_turn;
@@ -105,7 +105,7 @@ void scheduler::poll() {
     s.until_poll = loop::budget_of_turn;
     s.counters.polls.add();
     auto wait = clock::duration::zero();
-    if (s.ready.empty() && s.inbox->prepare_to_sleep()) {
+    if (s.batch.empty() && s.ready.empty() && s.inbox->prepare_to_sleep()) {
         wait = clock::duration::max();
         if (!s.timers.empty()) {
             // Never a difference to a time that has passed: it may be too large to count.
@@ -116,11 +116,11 @@ void scheduler::poll() {
     const bool alive = s.waits->poll(wait);
     s.now = s.waits->kernel().now();
     const std::size_t delivered = s.inbox->deliver();
-    while (s.timers.next() <= s.now) {
+    while (!s.timers.empty() && s.timers.next() <= s.now) {
         s.counters.timers_fired.add();
         s.timers.pop().fire();
     }
-    if (!alive && delivered == 0 && s.ready.empty()) {
+    if (!alive && delivered == 0 && s.batch.empty() && s.ready.empty()) {
         throw std::runtime_error("deadlock: nothing can ever happen\n" + dump_tasks());
     }
 }

@@ -105,7 +105,8 @@ public:
     T run(task<T> root, std::source_location at = std::source_location::current());
 
     /// Sends a function to be called on this scheduler's thread, between two tasks. From any
-    /// thread. False when the scheduler has ended or does not run yet. The function must not throw.
+    /// thread. False when its run() has ended; before the first, it is called in it. The function must not
+    /// throw.
     bool post(std::function<void()> work);
 
     /// Tasks that belong to the scheduler rather than to the task given to run(): stopped and

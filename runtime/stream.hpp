@@ -42,8 +42,8 @@ private:
 
 /// A lazy coroutine that yields any number of T.
 ///
-/// Owns its frame; destroying the stream is how a consumer abandons it, also in the middle of a
-/// wait. One next() at a time. The body runs in the context of whoever awaits next(), so a deadline
+/// Owns its frame; destroying the stream is how a consumer abandons it. One next() at a time; one
+/// that is destroyed in the middle of a wait takes the body with it and leaves the stream empty. The body runs in the context of whoever awaits next(), so a deadline
 /// set there is felt by the waits inside. No task_scope may be open over a co_yield (asserted).
 template <class T>
 class [[nodiscard]] stream {
@@ -54,13 +54,17 @@ public:
 
     /// An empty stream: next() yields nothing.
     stream() noexcept = default;
-    stream(stream&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
+    stream(stream&& other) noexcept : handle_(std::exchange(other.handle_, {})) { own(); }
     stream& operator=(stream&& other) noexcept {
         std::swap(handle_, other.handle_);
+        own();
+        other.own();
         return *this;
     }
     ~stream() {
-        if (handle_) handle_.destroy();
+        if (!handle_) return;
+        CONDUIT_ASSERT(!handle_.promise().awaited, "a stream was destroyed while next() waits");
+        handle_.destroy();
     }
 
     /// Runs the body to its next co_yield. Yields the value, or nothing once the body has returned;
@@ -68,7 +72,12 @@ public:
     next_awaiter next() noexcept { return next_awaiter(handle_); }
 
 private:
-    explicit stream(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle) {}
+    explicit stream(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle) {
+        own();
+    }
+    void own() noexcept {
+        if (handle_) handle_.promise().owner = this;
+    }
 
     std::coroutine_handle<promise_type> handle_;
 };
@@ -78,19 +87,34 @@ class [[nodiscard]] stream<T>::next_awaiter {
 public:
     using conduit_awaitable = void;
 
+    next_awaiter(next_awaiter&& other) noexcept : producer_(other.producer_) {
+        CONDUIT_ASSERT(!other.suspended_, "next() was moved after it had begun");
+    }
+    /// Destroyed while it waits: the body stands in a context of the consumer's, which goes now,
+    /// and nobody is left to go on after it. So the body goes first, and the stream is empty.
+    ~next_awaiter() {
+        if (!suspended_) return;
+        producer_.promise().owner->handle_ = {};
+        producer_.destroy();
+    }
+
     bool await_ready() const noexcept { return !producer_ || producer_.done(); }
     template <class Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> consumer) noexcept {
         loop& l = loop::running();
-        producer_.promise().parent = &consumer.promise();
-        producer_.promise().entered = l.context;
+        promise_type& promise = producer_.promise();
+        CONDUIT_ASSERT(!promise.awaited, "one next() at a time");
+        promise.parent = &consumer.promise();
+        promise.entered = l.context;
+        promise.awaited = suspended_ = true;
         if (l.spend()) [[likely]]
             return producer_;
-        return l.step_back(producer_.promise());
+        return l.step_back(promise);
     }
     std::optional<T> await_resume() {
         if (!producer_) return std::nullopt;
         promise_type& promise = producer_.promise();
+        promise.awaited = suspended_ = false;
         if (promise.failure) std::rethrow_exception(std::exchange(promise.failure, nullptr));
         if (producer_.done()) return std::nullopt;
         return std::optional<T>(std::move(*promise.item));
@@ -102,6 +126,7 @@ private:
         : producer_(producer) {}
 
     std::coroutine_handle<promise_type> producer_;
+    bool suspended_ = false;
 };
 
 template <class T>
@@ -121,9 +146,7 @@ struct stream<T>::promise_type : promise_base {
         T value_;
     };
 
-    stream get_return_object() noexcept {
-        return stream(handle_of(*this));
-    }
+    stream get_return_object() noexcept { return stream(handle_of(*this)); }
     resume_parent final_suspend() noexcept { return {}; }
     void return_void() noexcept {}
     void unhandled_exception() noexcept { failure = std::current_exception(); }
@@ -150,6 +173,8 @@ struct stream<T>::promise_type : promise_base {
     T* item = nullptr;
     std::exception_ptr failure;
     context* entered = nullptr;
+    stream* owner = nullptr;
+    bool awaited = false;
 };
 
 }  // namespace conduit

@@ -74,9 +74,7 @@ private:
 
 template <class T>
 struct task<T>::promise_type : promise_base, outcome_slot<T> {
-    task get_return_object() noexcept {
-        return task(handle_of(*this));
-    }
+    task get_return_object() noexcept { return task(handle_of(*this)); }
     resume_parent final_suspend() noexcept { return {}; }
     void unhandled_exception() noexcept { this->fail(std::current_exception()); }
 };

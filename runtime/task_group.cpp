@@ -1,8 +1,25 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/runtime/loop.hpp>
+#include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/task_group.hpp>
 
+#include <exception>
+#include <string>
+
 namespace conduit {
+namespace {
+
+std::string what_of(const std::exception_ptr& failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const std::exception& known) {
+        return known.what();
+    } catch (...) {
+        return "something that is no std::exception";
+    }
+}
+
+}  // namespace
 
 void job::queue(loop& l, frame& next, context& under) noexcept {
     turnstile_.resume_later(l, next, under);
@@ -37,7 +54,10 @@ void job::finish() noexcept {
 }
 
 void job::fail_group(std::exception_ptr why) noexcept {
-    if (!group_->failure_) group_->failure_ = std::move(why);
+    if (!group_->failure_) {
+        group_->failure_ = std::move(why);
+        group_->failure_is_unseen_ = holder_ == nullptr;  // else it is for the holder to look
+    }
     group_->request_stop();
 }
 
@@ -45,6 +65,9 @@ void job::discard() noexcept {
     CONDUIT_ASSERT(loop::running().context->find_job() != this,
                    "a task destroyed the group that it runs in");
     loop::running().counters.tasks_live.subtract();
+    if (joiner_ != nullptr) {
+        std::exchange(joiner_, nullptr)->complete(operation::cancelled_outcome);
+    }
     if (holder_ != nullptr) *holder_ = nullptr;
     top_->self().destroy();
 }
@@ -60,6 +83,23 @@ void task_group::adopt(job& added, frame& top, std::string_view name,
     top.since = l.now;
     children_.push_back(added);
     added.begin(*this, top, name, at);
+}
+
+task_group::~task_group() {
+    CONDUIT_ASSERT(joiner_ == nullptr, "a task group was destroyed while a task joins it");
+    log_unseen_failure(log_level::warning);
+    destroy_children();
+}
+
+// A block that is left by an exception of its own, often only because it was cancelled, hides the
+// failure that was the cause; a group that nobody joins hides its own.
+void task_group::log_unseen_failure(log_level level) noexcept {
+    if (!failure_ || !std::exchange(failure_is_unseen_, false)) return;
+    try {
+        const std::string line = "the failure of a task was not seen by anybody: ";
+        loop::running().owner->log(level, line + what_of(failure_));
+    } catch (...) {  // no memory for a line in the log
+    }
 }
 
 void task_group::destroy_children() noexcept {

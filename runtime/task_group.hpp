@@ -16,6 +16,7 @@
 #include <conduit/runtime/context.hpp>
 #include <conduit/runtime/frame.hpp>
 #include <conduit/runtime/intrusive_list.hpp>
+#include <conduit/runtime/log.hpp>
 #include <conduit/runtime/operation.hpp>
 #include <conduit/runtime/outcome.hpp>
 #include <conduit/runtime/task.hpp>
@@ -119,15 +120,16 @@ struct job_coroutine {
 
 /// Owns the tasks it spawns. The first of them that throws stops the others; join() rethrows it.
 ///
-/// Destroying a group destroys the children that still run, where they are suspended, last first.
-/// It must not be destroyed by one of its own children. All use is on one scheduler.
+/// Destroying a group destroys the children that still run, where they are suspended, last first;
+/// a failure that nobody joined is logged. It must not be destroyed by one of its own children, nor
+/// while a task joins it. All use is on one scheduler.
 class task_group {
 public:
     /// Children inherit from `under`: its stop requests and its deadline are theirs.
     explicit task_group(context& under = current_context());
     task_group(const task_group&) = delete;
     task_group& operator=(const task_group&) = delete;
-    ~task_group() { destroy_children(); }
+    ~task_group();
 
     /// Starts a task, which first runs after the running one has suspended. `name` is for people
     /// and is not copied. Throws std::bad_alloc; the task is then destroyed and nothing else done.
@@ -154,6 +156,7 @@ public:
 
 protected:
     void destroy_children() noexcept;
+    void log_unseen_failure(log_level level) noexcept;
 
 private:
     friend class job;
@@ -164,6 +167,7 @@ private:
     intrusive_list<job, in_group> children_;
     join_operation* joiner_ = nullptr;
     std::exception_ptr failure_;
+    bool failure_is_unseen_ = false;  // nobody holds the child that failed
 };
 
 class task_group::join_operation final : public operation {
@@ -218,11 +222,15 @@ public:
 
     /// Waits for the task's end; yields what it returned or throws what it threw. When this wait is
     /// stopped or expires first it throws: the group's failure if there is one, else
-    /// std::system_error with errc::cancelled or errc::timed_out; the task goes on.
+    /// std::system_error with errc::cancelled or errc::timed_out; the task goes on. A task that is
+    /// destroyed with its group ends this wait with errc::cancelled.
     join_operation operator co_await() noexcept { return join_operation(*this); }
 
     /// The task as dump_tasks() and schedulers see it.
-    const job& as_job() const noexcept { return *job_; }
+    const job& as_job() const noexcept {
+        CONDUIT_ASSERT(job_ != nullptr, "the task was destroyed with its group");
+        return *job_;
+    }
 
     /// The result of a task that is done.
     T take() {
@@ -239,6 +247,7 @@ private:
     }
     void drop() noexcept {
         if (job_ == nullptr) return;
+        CONDUIT_ASSERT(job_->joiner_ == nullptr, "a child was dropped while a task awaits it");
         job_->holder_ = nullptr;
         if (job_->is_finished()) promise_->self().destroy();
         job_ = nullptr;
@@ -264,7 +273,8 @@ public:
         complete(cancelled_outcome);
     }
     T await_resume() {
-        if (!failed()) return child_->take();
+        if (child_->job_ == nullptr) throw std::system_error(errc::cancelled);
+        if (child_->is_done()) return child_->take();  // also when it ended after a stop
         if (std::exception_ptr why = child_->job_->group().failure()) std::rethrow_exception(why);
         throw std::system_error(error());
     }

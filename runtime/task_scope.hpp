@@ -12,6 +12,8 @@
 
 #pragma once
 
+#include <conduit/runtime/assert.hpp>
+#include <conduit/runtime/loop.hpp>
 #include <conduit/runtime/task_group.hpp>
 
 #include <cstddef>
@@ -30,14 +32,14 @@ public:
     static void* operator new(std::size_t) = delete;
 
     class join_operation;
-    /// Waits until all children have ended, leaves the scope, rethrows the first failure.
+    /// Waits until all children have ended, leaves the scope, rethrows the first failure. What is
+    /// spawned afterwards can be joined again, but the block is no longer tied to it.
     join_operation join() noexcept;
 
 private:
     void leave() noexcept;
-    void log_hidden_failure() const noexcept;
 
-    context* outer_;
+    context* outer_;  // null once it was left
 };
 
 class task_scope::join_operation {
@@ -47,7 +49,12 @@ public:
     explicit join_operation(task_scope& scope) noexcept
         : scope_(&scope), children_(scope.task_group::join()) {}
 
-    bool await_ready() const noexcept { return false; }
+    bool await_ready() const noexcept {
+        CONDUIT_ASSERT(
+            scope_->outer_ == nullptr || loop::running().context == &scope_->group_context(),
+            "scopes are joined innermost first");
+        return false;
+    }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> awaiting) {
         return children_.await_suspend(awaiting);

@@ -80,6 +80,7 @@ private:
         ~leaving() {
             if (owner_.outer_ == nullptr) return;
             loop::running().context = owner_.outer_;
+            owner_.setup_.leave();
             owner_.context_.detach();
         }
 
@@ -97,8 +98,8 @@ private:
         }
     }
 
+    context context_;  // declared before what stops it and what runs in it
     Setup setup_;
-    context context_;  // declared before what runs in it
     Awaitable awaitable_;
     std::optional<inner_awaiter> inner_;
     context* outer_ = nullptr;
@@ -113,6 +114,7 @@ public:
     void prepare(context& inner, context& outer) const noexcept {
         inner.attach_lazily(outer, limit_, deadline_);
     }
+    void leave() const noexcept {}
 
 private:
     clock::duration limit_ = clock::duration::max();
@@ -128,6 +130,7 @@ public:
         inner.attach_lazily(outer, clock::duration::max(), clock::time_point::max());
         inner.set_name(name_);
     }
+    void leave() const noexcept {}
 
 private:
     std::string_view name_;
@@ -158,6 +161,7 @@ public:
         inner.attach_lazily(outer, clock::duration::max(), clock::time_point::max());
         inner.set_value(key_, &value_);
     }
+    void leave() const noexcept {}
 
 private:
     const trace_key<T>* key_;
@@ -204,6 +208,7 @@ public:
         inner.attach_lazily(outer, clock::duration::max(), clock::time_point::max());
         relay_.emplace(inner, token_);
     }
+    void leave() noexcept { relay_.reset(); }
 
 private:
     std::stop_token token_;

@@ -26,7 +26,8 @@ enum class side : std::uint8_t { taking, giving };
 
 side side_of(io_code code) noexcept;
 
-/// A handle that is attached to a backend; lives until its last operation has completed.
+/// A handle that is attached to a backend. Held by its io_handle and by each operation made on it;
+/// the last one destroys it.
 struct registration {
     registration(backend& owner, unique_fd attached, handle_kind what) noexcept
         : home(&owner), handle(std::move(attached)), kind(what) {}
@@ -35,14 +36,23 @@ struct registration {
 
     io_operation*& pending(side which) noexcept { return which == side::taking ? taker : giver; }
 
+    void hold() noexcept { ++holders_; }
+    void release() noexcept {
+        if (--holders_ == 0) delete this;
+    }
+
     backend* home;
     unique_fd handle;
     handle_kind kind;
+    bool closed = false;
     io_operation* taker = nullptr;
     io_operation* giver = nullptr;
 
 protected:
-    ~registration() = default;
+    virtual ~registration() = default;
+
+private:
+    int holders_ = 1;
 };
 
 /// Where a scheduler's operations go. Never resumes a task: it completes operations, and the
@@ -56,10 +66,10 @@ public:
 
     /// Takes over a handle. Fails with what the kernel says about waiting for it.
     virtual result<registration*> attach(unique_fd handle) = 0;
-    /// Gives an idle handle back and forgets the registration.
+    /// Gives an idle handle back and marks the registration closed.
     virtual unique_fd detach(registration& idle) noexcept = 0;
     /// Completes what waits with cancelled_outcome, ends the connection, closes the handle when the
-    /// kernel has let go of it, then forgets the registration.
+    /// kernel has let go of it, and marks the registration closed.
     virtual void close(registration& ended) noexcept = 0;
 
     /// Begins an operation: done, with its outcome set, or waiting, to be completed later.

@@ -23,7 +23,6 @@ namespace {
 
 constexpr std::uint32_t taking_events = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 constexpr std::uint32_t giving_events = EPOLLOUT | EPOLLHUP | EPOLLERR;
-constexpr std::uint32_t ending_events = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 constexpr int lent_per_turn_max = 4;
 
 struct epoll_registration final : registration {
@@ -33,7 +32,6 @@ struct epoll_registration final : registration {
 
     descriptor_traits traits;
     bool known = false;  // epoll watches it
-    bool ended = false;  // a hang-up was seen: no more edges need come
     int lent = 0;        // buffers lent in turn `lent_in`
     std::uint64_t lent_in = 0;
 
@@ -48,6 +46,9 @@ epoll_registration& registration_of(const io_operation& op) noexcept {
 class epoll_backend final : public backend {
 public:
     explicit epoll_backend(const scheduler_options& options);
+    ~epoll_backend() override {
+        CONDUIT_ASSERT(attached_ == 0, "a channel outlived its scheduler");
+    }
 
     std::string_view name() const noexcept override { return "epoll"; }
     conduit::kernel& kernel() noexcept override { return linux_kernel(); }
@@ -65,11 +66,11 @@ public:
 private:
     std::int32_t attempt(io_operation& op) noexcept;
     std::int32_t attempt_lent(lent_operation& op) noexcept;
-    void note_short_transfer(const io_operation& op, std::int32_t outcome) noexcept;
     io_operation::progress wait_for(io_operation& op);
     int watch(epoll_registration& target) noexcept;
     void unwatch(epoll_registration& target) noexcept;
     void forget(io_operation& op) noexcept;
+    void feed_starved() noexcept;
     void retry(io_operation& op) noexcept;
     void handle(const epoll_event& event) noexcept;
     int wait_events(std::span<epoll_event> events, clock::duration wait) noexcept;
@@ -78,6 +79,7 @@ private:
     unique_fd wakeup_;
     lent_buffers buffers_;
     std::uint64_t turn_ = 1;
+    int attached_ = 0;  // handles
     bool has_pwait2_ = true;
     // Receivers that wait for a buffer, and those whose turn it is again, both in order.
     intrusive_list<operation, in_queue> starved_;
@@ -92,9 +94,7 @@ unique_fd required(int fd, const char* what) {
 epoll_backend::epoll_backend(const scheduler_options& options)
     : epoll_(required(::epoll_create1(EPOLL_CLOEXEC), "backend epoll: epoll_create1")),
       wakeup_(required(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "backend epoll: eventfd")),
-      buffers_(options.lent_buffers(), options.lent_buffer_bytes(), [this] {
-          if (!starved_.empty()) next_turn_.push_back(starved_.pop_front());
-      }) {
+      buffers_(options.lent_buffers(), options.lent_buffer_bytes(), [this] { feed_starved(); }) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLET;  // each write is an edge, so it is never read
     if (::epoll_ctl(epoll_.handle(), EPOLL_CTL_ADD, wakeup_.handle(), &event) != 0) {
@@ -107,44 +107,52 @@ result<registration*> epoll_backend::attach(unique_fd handle) {
     if (!kind) return kind.error();
     auto made = std::make_unique<epoll_registration>(*this, std::move(handle), *kind);
     made->traits = traits_of(made->handle.handle());
+    ++attached_;
     return made.release();
 }
 
 unique_fd epoll_backend::detach(registration& idle) noexcept {
-    auto& target = static_cast<epoll_registration&>(idle);
-    unwatch(target);
-    unique_fd handle = std::move(target.handle);
-    delete &target;
-    return handle;
+    unwatch(static_cast<epoll_registration&>(idle));
+    idle.closed = true;
+    --attached_;
+    return std::move(idle.handle);
+}
+
+/// A peer must hear of the end at once, also while a duplicate lives in another process. A listener
+/// has no peer, and may be shared with processes that go on listening.
+void end_connection(const registration& ended) noexcept {
+    if (ended.kind != handle_kind::stream_socket) return;
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    const int fd = ended.handle.handle();
+    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens == 0) {
+        ::shutdown(fd, SHUT_RDWR);
+    }
 }
 
 void epoll_backend::close(registration& ended) noexcept {
-    auto& target = static_cast<epoll_registration&>(ended);
     for (const side which : {side::taking, side::giving}) {
-        io_operation* op = target.pending(which);
+        io_operation* op = ended.pending(which);
         if (op == nullptr) continue;
         forget(*op);
         op->complete(io_operation::cancelled_outcome);
     }
-    unwatch(target);
-    // A duplicate may live in another process, so that closing alone would not tell the peer.
-    if (target.kind == handle_kind::stream_socket) ::shutdown(target.handle.handle(), SHUT_RDWR);
-    delete &target;
+    unwatch(static_cast<epoll_registration&>(ended));
+    end_connection(ended);
+    ended.closed = true;
+    ended.handle.reset();
+    --attached_;
 }
 
 io_operation::progress epoll_backend::start(io_operation& op) {
     if (op.code() == io_code::close) {
-        close(*std::exchange(*static_cast<registration**>(op.data().into()), nullptr));
+        close(*op.target());
         op.set_outcome(0);
         return io_operation::progress::done;
     }
-    const bool has_side = op.target() != nullptr && op.code() != io_code::shutdown;
-    if (has_side) {
-        CONDUIT_ASSERT(op.target()->pending(side_of(op.code())) == nullptr,
-                       "one operation per direction of a handle at a time");
-    }
-    const bool may_succeed =
-        !has_side || op.code() == io_code::connect || registration_of(op).ready(side_of(op.code()));
+    const bool must_try =
+        op.target() == nullptr || op.code() == io_code::shutdown || op.code() == io_code::connect;
+    const bool may_succeed = must_try || registration_of(op).ready(side_of(op.code()));
     const std::int32_t outcome = may_succeed ? attempt(op) : would_wait;
     if (outcome == would_wait) return wait_for(op);
     op.set_outcome(outcome);
@@ -160,18 +168,7 @@ std::int32_t epoll_backend::attempt(io_operation& op) noexcept {
     if (outcome == would_wait && op.code() != io_code::splice) {
         target.ready(side_of(op.code())) = false;
     }
-    note_short_transfer(op, outcome);
     return outcome;
-}
-
-// A pipe that gave less than asked is empty, so the next read need not find that out by a call: an
-// edge will come. Not so for sockets, where a read also stops after handles that were sent along.
-void epoll_backend::note_short_transfer(const io_operation& op, std::int32_t outcome) noexcept {
-    epoll_registration& target = registration_of(op);
-    const bool transfers = op.code() == io_code::read || op.code() == io_code::write;
-    if (!transfers || outcome <= 0 || !target.known || target.ended) return;
-    if (target.kind != handle_kind::pipe || target.traits.packets) return;
-    if (static_cast<std::size_t>(outcome) < op.size()) target.ready(side_of(op.code())) = false;
 }
 
 std::int32_t epoll_backend::attempt_lent(lent_operation& op) noexcept {
@@ -202,8 +199,7 @@ io_operation::progress epoll_backend::wait_for(io_operation& op) {
     target.pending(side_of(op.code())) = &op;
     int error = watch(target);
     if (error == 0 && op.code() == io_code::splice) {
-        auto& to = *static_cast<epoll_registration*>(op.data().into());
-        CONDUIT_ASSERT(to.giver == nullptr, "one operation per direction of a handle at a time");
+        auto& to = static_cast<epoll_registration&>(*op.second_target());
         to.giver = &op;
         error = watch(to);
     }
@@ -236,10 +232,15 @@ void epoll_backend::forget(io_operation& op) noexcept {
     io_operation*& own = op.target()->pending(side_of(op.code()));
     if (own == &op) own = nullptr;
     if (op.code() == io_code::splice) {
-        io_operation*& other = static_cast<registration*>(op.data().into())->giver;
+        io_operation*& other = op.second_target()->giver;
         if (other == &op) other = nullptr;
     }
     intrusive_list<operation, in_queue>::remove(op);
+    if (op.code() == io_code::receive_lent) feed_starved();  // it may have been promised a buffer
+}
+
+void epoll_backend::feed_starved() noexcept {
+    if (!buffers_.empty() && !starved_.empty()) next_turn_.push_back(starved_.pop_front());
 }
 
 void epoll_backend::cancel(io_operation& op) noexcept {
@@ -258,7 +259,6 @@ void epoll_backend::retry(io_operation& op) noexcept {
 void epoll_backend::handle(const epoll_event& event) noexcept {
     if (event.data.ptr == nullptr) return;  // the wake-up
     auto& target = *static_cast<epoll_registration*>(event.data.ptr);
-    if ((event.events & ending_events) != 0) target.ended = true;
     if ((event.events & taking_events) != 0) {
         target.ready(side::taking) = true;
         if (target.taker != nullptr) retry(*target.taker);

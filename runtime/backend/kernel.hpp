@@ -26,9 +26,7 @@
 namespace conduit {
 
 enum class handle_kind : std::uint8_t {
-    unknown,
-    pipe,
-    fifo,
+    pipe,  // with or without a name
     stream_socket,
     datagram_socket,
     file,

@@ -40,45 +40,58 @@ std::int32_t outcome_of(Call call) noexcept {
     }
 }
 
-/// Blocks SIGPIPE for one write on kernels that cannot be asked not to raise it.
-class sigpipe_guard {
+/// Blocks SIGPIPE for one call on a kernel, or by a call, that cannot be asked not to raise it.
+class sigpipe_blocked {
 public:
-    sigpipe_guard() noexcept {
+    sigpipe_blocked() noexcept {
         ::sigemptyset(&pipe_);
         ::sigaddset(&pipe_, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+        was_blocked_ = ::sigismember(&before_, SIGPIPE) == 1;
+        if (!was_blocked_) return;  // then none can have been pending
         sigset_t pending;
         ::sigpending(&pending);
         was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
-        ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
     }
-    sigpipe_guard(const sigpipe_guard&) = delete;
-    ~sigpipe_guard() {
-        const int saved = errno;
+    sigpipe_blocked(const sigpipe_blocked&) = delete;
+    ~sigpipe_blocked() {
+        if (!was_blocked_) ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+
+    /// Takes the signal that a call which failed with EPIPE has raised.
+    void take_raised() noexcept {
         constexpr timespec at_once{};
-        if (!was_pending_) {
-            while (::sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) {
-            }
+        if (was_pending_) return;
+        while (::sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) {
         }
-        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-        errno = saved;
     }
 
 private:
     sigset_t pipe_{};
     sigset_t before_{};
+    bool was_blocked_ = false;
     bool was_pending_ = false;
 };
 
-ssize_t write_without_sigpipe(int fd, std::span<const std::byte> bytes) noexcept {
+/// As outcome_of(), without a SIGPIPE.
+template <class Call>
+std::int32_t quiet_outcome_of(Call call) noexcept {
+    sigpipe_blocked guard;
+    const std::int32_t outcome = outcome_of(call);
+    if (outcome == -EPIPE) guard.take_raised();
+    return outcome;
+}
+
+std::int32_t write_to_pipe(int fd, std::span<const std::byte> bytes) noexcept {
     static std::atomic<bool> flag_is_known{true};
     if (flag_is_known.load(std::memory_order_relaxed)) {
         const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-        const ssize_t n = ::pwritev2(fd, &part, 1, -1, rwf_nosignal);
-        if (n >= 0 || (errno != EOPNOTSUPP && errno != EINVAL)) return n;
+        const std::int32_t outcome =
+            outcome_of([&] { return ::pwritev2(fd, &part, 1, -1, rwf_nosignal); });
+        if (outcome != -EOPNOTSUPP) return outcome;
         flag_is_known.store(false, std::memory_order_relaxed);
     }
-    const sigpipe_guard guard;
-    return ::write(fd, bytes.data(), bytes.size());
+    return write_with_sigpipe_blocked(fd, bytes);
 }
 
 std::int32_t write_now(const io_operation& op, const descriptor_traits& traits) noexcept {
@@ -90,7 +103,9 @@ std::int32_t write_now(const io_operation& op, const descriptor_traits& traits) 
     }
     // A pipe that is ready for writing has room for PIPE_BUF bytes; more could block the thread.
     if (!traits.nonblocking) bytes = bytes.first(std::min<std::size_t>(bytes.size(), PIPE_BUF));
-    return outcome_of([&] { return write_without_sigpipe(fd, bytes); });
+    // Files and the like raise no SIGPIPE, and some of them know no flags, on any kernel.
+    if (op.target()->kind == handle_kind::pipe) return write_to_pipe(fd, bytes);
+    return outcome_of([&] { return ::write(fd, bytes.data(), bytes.size()); });
 }
 
 /// A struct msghdr with room for what a message may carry.
@@ -145,6 +160,7 @@ std::int32_t send_now(const io_operation& op) noexcept {
     });
 }
 
+/// Without credentials their room holds more handles than a message may carry: those are closed.
 void take_control(const cmsghdr& header, incoming_message& message) {
     const unsigned char* data = CMSG_DATA(&header);
     const std::size_t bytes = header.cmsg_len - CMSG_LEN(0);
@@ -153,7 +169,12 @@ void take_control(const cmsghdr& header, incoming_message& message) {
         for (std::size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int)) {
             int fd = -1;
             std::memcpy(&fd, data + at, sizeof fd);
-            message.handles.emplace_back(fd);  // room was reserved before the call
+            unique_fd handle(fd);
+            if (message.handles.size() < handles_per_message_max) {
+                message.handles.push_back(std::move(handle));  // room was reserved before the call
+            } else {
+                message.truncated = true;
+            }
         }
     }
     if (header.cmsg_type == SCM_CREDENTIALS && bytes >= sizeof(ucred)) {
@@ -169,7 +190,7 @@ void take_control(const cmsghdr& header, incoming_message& message) {
 std::int32_t receive_now(const io_operation& op) {
     auto& message = *static_cast<incoming_message*>(op.data().into());
     message.handles.clear();
-    message.handles.reserve(handles_per_message_max + 1);
+    message.handles.reserve(handles_per_message_max);
     message.sender.reset();
     message_header header(message.buffer);
     header.use_control(control_bytes);
@@ -181,11 +202,11 @@ std::int32_t receive_now(const io_operation& op) {
                          MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     });
     if (outcome < 0) return outcome;
+    message.truncated = (header.native.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0;
     for (cmsghdr* h = CMSG_FIRSTHDR(&header.native); h != nullptr;
          h = CMSG_NXTHDR(&header.native, h)) {
         take_control(*h, message);
     }
-    message.truncated = (header.native.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0;
     message.from = socket_address::from_bytes(
         std::as_bytes(std::span(&from, 1)).first(header.native.msg_namelen));
     return outcome;
@@ -207,7 +228,9 @@ std::int32_t connect_now(const io_operation& op) noexcept {
                                    reinterpret_cast<const sockaddr*>(to.bytes().data()),
                                    static_cast<socklen_t>(to.bytes().size()));
     if (returned == 0) return 0;
-    return errno == EINPROGRESS || errno == EINTR ? would_wait : -errno;
+    // EALREADY: an earlier connect was cancelled, which the kernel goes on with all the same.
+    const bool goes_on = errno == EINPROGRESS || errno == EALREADY || errno == EINTR;
+    return goes_on ? would_wait : -errno;
 }
 
 std::int32_t open_now(const io_operation& op) noexcept {
@@ -233,10 +256,16 @@ std::int32_t wait_process_now(int fd) noexcept {
 }
 
 std::int32_t splice_now(const io_operation& op) noexcept {
-    const auto& to = *static_cast<const registration*>(op.data().from());
-    return outcome_of([&] {
-        return ::splice(op.target()->handle.handle(), nullptr, to.handle.handle(), nullptr,
-                        op.size(), SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    const int from = op.target()->handle.handle();
+    const int to = static_cast<const registration*>(op.data().from())->handle.handle();
+    std::size_t bytes = op.size();
+    // SPLICE_F_NONBLOCK is for the pipe; what is at the other end goes by its own flags.
+    if (!traits_of(to).nonblocking) {
+        if (!is_ready_now(to, POLLOUT)) return would_wait;
+        bytes = std::min<std::size_t>(bytes, PIPE_BUF);
+    }
+    return quiet_outcome_of([&] {
+        return ::splice(from, nullptr, to, nullptr, bytes, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
     });
 }
 
@@ -253,6 +282,10 @@ descriptor_traits traits_of(int fd) noexcept {
     traits.nonblocking = flags >= 0 && (flags & O_NONBLOCK) != 0;
     traits.packets = flags >= 0 && (flags & O_DIRECT) != 0;
     return traits;
+}
+
+std::int32_t write_with_sigpipe_blocked(int fd, std::span<const std::byte> bytes) noexcept {
+    return quiet_outcome_of([&] { return ::write(fd, bytes.data(), bytes.size()); });
 }
 
 bool is_ready_now(int fd, short events) noexcept {
@@ -285,7 +318,8 @@ bool would_block(const io_operation& op, const descriptor_traits& traits) noexce
     switch (op.code()) {
         case io_code::write: return !socket && !is_ready_now(fd, POLLOUT);
         case io_code::accept:
-        case io_code::accept_many: return !is_ready_now(fd, POLLIN);
+        case io_code::accept_many:
+        case io_code::splice: return !is_ready_now(fd, POLLIN);
         default: return false;
     }
 }

@@ -36,6 +36,10 @@ std::int32_t connect_outcome(int fd) noexcept;
 std::int32_t read_now(const registration& from, const descriptor_traits& traits,
                       std::span<std::byte> into) noexcept;
 
+/// One write that raises no SIGPIPE, on kernels that cannot be asked not to raise it; a count, a
+/// negative errno or would_wait. A SIGPIPE that was pending before stays so.
+std::int32_t write_with_sigpipe_blocked(int fd, std::span<const std::byte> bytes) noexcept;
+
 /// Whether `events` (POLLIN, POLLOUT) hold now.
 bool is_ready_now(int fd, short events) noexcept;
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -241,6 +242,13 @@ public:
     posix_spawnattr_t attributes{};
 };
 
+/// Ends a child that nobody has heard of yet, so that its number is still its own.
+void kill_and_reap(pid_t child) noexcept {
+    ::kill(child, SIGKILL);
+    while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+    }
+}
+
 result<spawned_process> real_kernel::spawn(const spawn_request& program) {
     spawn_plan plan;
     std::vector<unique_fd> copies;
@@ -252,7 +260,10 @@ result<spawned_process> real_kernel::spawn(const spawn_request& program) {
                                      &plan.attributes, arguments.data(), environment.data());
     if (error != 0) return error_from_kernel(error);
     auto handle = open_process(child.pid);
-    if (!handle) return handle.error();
+    if (!handle) {
+        kill_and_reap(child.pid);
+        return handle.error();
+    }
     child.handle = std::move(*handle);
     return child;
 }

@@ -47,6 +47,7 @@ bool is_valid(int number) noexcept {
 }
 
 std::error_code refuse(std::span<const int> signals) noexcept {
+    if (signals.empty()) return std::make_error_code(std::errc::invalid_argument);
     for (const int number : signals) {
         if (!is_valid(number)) return std::make_error_code(std::errc::invalid_argument);
         if (table[static_cast<std::size_t>(number)].writer.load() >= 0) {
@@ -54,6 +55,39 @@ std::error_code refuse(std::span<const int> signals) noexcept {
         }
     }
     return {};
+}
+
+/// Fails with what sigaction() says, as of the signals that the C library keeps for itself.
+std::error_code watch(int number, const std::array<int, 2>& ends) noexcept {
+    watched_signal& entry = table[static_cast<std::size_t>(number)];
+    if (entry.writer.load() >= 0) return {};  // listed twice
+    entry.reader = ends[0];
+    entry.writer = ends[1];
+    struct sigaction action{};
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    ::sigfillset(&action.sa_mask);
+    if (::sigaction(number, &action, &entry.before) == 0) return {};
+    const std::error_code why = error_from_kernel(errno);
+    entry.writer = -1;
+    entry.reader = -1;
+    return why;
+}
+
+/// Restores what the signals watched at `reader` did before; returns the writing end, which no
+/// handler uses any more, or -1.
+int unwatch(int reader) noexcept {
+    int writer = -1;
+    for (int number = 1; number < signals_max; ++number) {
+        watched_signal& entry = table[static_cast<std::size_t>(number)];
+        if (entry.reader != reader || entry.writer.load() < 0) continue;
+        ::sigaction(number, &entry.before, nullptr);
+        writer = entry.writer.exchange(-1);
+        entry.reader = -1;
+    }
+    while (handlers_running.load() > 0) {  // on another thread, and it may still write
+    }
+    return writer;
 }
 
 }  // namespace
@@ -64,14 +98,12 @@ result<unique_fd> open(std::span<const int> signals) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) != 0) return error_from_kernel(errno);
     for (const int number : signals) {
-        watched_signal& entry = table[static_cast<std::size_t>(number)];
-        entry.reader = ends[0];
-        entry.writer = ends[1];
-        struct sigaction action{};
-        action.sa_handler = on_signal;
-        action.sa_flags = SA_RESTART;
-        ::sigfillset(&action.sa_mask);
-        ::sigaction(number, &action, &entry.before);
+        const std::error_code why = watch(number, ends);
+        if (!why) continue;
+        unwatch(ends[0]);
+        ::close(ends[1]);
+        ::close(ends[0]);
+        return why;
     }
     ++watched;
     return unique_fd(ends[0]);
@@ -80,18 +112,9 @@ result<unique_fd> open(std::span<const int> signals) {
 bool close(int reader) noexcept {
     if (watched.load() == 0) return false;
     const std::lock_guard lock(table_mutex);
-    int writer = -1;
-    for (int number = 1; number < signals_max; ++number) {
-        watched_signal& entry = table[static_cast<std::size_t>(number)];
-        if (entry.reader != reader || entry.writer.load() < 0) continue;
-        ::sigaction(number, &entry.before, nullptr);
-        writer = entry.writer.exchange(-1);
-        entry.reader = -1;
-    }
+    const int writer = unwatch(reader);
     if (writer < 0) return false;
     --watched;
-    while (handlers_running.load() > 0) {  // on another thread, and it may still write
-    }
     ::close(writer);
     ::close(reader);
     return true;

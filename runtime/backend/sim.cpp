@@ -106,23 +106,21 @@ result<registration*> sim_backend::attach(unique_fd handle) {
 }
 
 unique_fd sim_backend::detach(registration& idle) noexcept {
-    auto& target = static_cast<sim_registration&>(idle);
-    unique_fd handle = std::move(target.handle);
-    delete &target;
-    return handle;
+    idle.closed = true;
+    return std::move(idle.handle);
 }
 
 void sim_backend::close(registration& ended) noexcept {
-    auto& target = static_cast<sim_registration&>(ended);
     for (const side which : {side::taking, side::giving}) {
-        if (io_operation* op = target.pending(which)) finish(*op, io_operation::cancelled_outcome);
+        if (io_operation* op = ended.pending(which)) finish(*op, io_operation::cancelled_outcome);
     }
-    delete &target;
+    ended.closed = true;
+    ended.handle.reset();
 }
 
 io_operation::progress sim_backend::start(io_operation& op) {
     if (op.code() == io_code::close) {
-        close(*std::exchange(*static_cast<registration**>(op.data().into()), nullptr));
+        close(*op.target());
         op.set_outcome(0);
         return io_operation::progress::done;
     }
@@ -131,8 +129,6 @@ io_operation::progress sim_backend::start(io_operation& op) {
         return io_operation::progress::done;
     }
     if (op.code() != io_code::shutdown) {
-        CONDUIT_ASSERT(op.target()->pending(side_of(op.code())) == nullptr,
-                       "one operation per direction of a handle at a time");
         if (kernel_.choices().chance(25)) {  // what could be done at once is done late
             wait_for(op, true);
             return io_operation::progress::waiting;
@@ -157,8 +153,7 @@ std::int32_t sim_backend::attempt(io_operation& op) {
         case io_code::poll_readable: return kernel_.readable(handle) ? 0 : sim_would_wait;
         case io_code::poll_writable: return kernel_.writable(handle) ? 0 : sim_would_wait;
         case io_code::splice: {
-            const auto& to = *static_cast<const registration*>(op.data().from());
-            return kernel_.splice(handle, to.handle.handle(), op.size());
+            return kernel_.splice(handle, op.second_target()->handle.handle(), op.size());
         }
         case io_code::wait_process: return -EBADF;
         default: return -ENOTSOCK;
@@ -185,6 +180,7 @@ std::int32_t sim_backend::attempt_lent(lent_operation& op) {
 void sim_backend::wait_for(io_operation& op, bool retry_soon) {
     const std::uint64_t number = ++numbers_;
     op.target()->pending(side_of(op.code())) = &op;
+    if (op.second_target() != nullptr) op.second_target()->giver = &op;
     number_of(op) = number;
     waiting_.emplace(number, &op);
     hash(number);
@@ -207,8 +203,10 @@ void sim_backend::finish(io_operation& op, std::int32_t outcome) {
 void sim_backend::forget(io_operation& op) noexcept {
     const std::uint64_t number = std::exchange(number_of(op), 0);
     op.target()->pending(side_of(op.code())) = nullptr;
+    if (op.second_target() != nullptr) op.second_target()->giver = nullptr;
     waiting_.erase(number);
     std::erase(starved_, number);
+    if (op.code() == io_code::receive_lent) feed_starved();  // it may have been promised a buffer
 }
 
 void sim_backend::cancel(io_operation& op) noexcept {
@@ -225,15 +223,15 @@ void sim_backend::wake_waiters(sim_pipe& changed) {
         const int handle = op->target()->handle.handle();
         bool concerned = kernel_.pipe_of(handle) == &changed;
         if (op->code() == io_code::splice) {
-            const auto& to = *static_cast<const registration*>(op->data().from());
-            concerned = concerned || kernel_.pipe_of(to.handle.handle()) == &changed;
+            const int to = op->second_target()->handle.handle();
+            concerned = concerned || kernel_.pipe_of(to) == &changed;
         }
         if (concerned) schedule(number, false);
     }
 }
 
 void sim_backend::feed_starved() {
-    if (starved_.empty()) return;
+    if (starved_.empty() || buffers_.empty()) return;
     schedule(starved_.front(), false);
     starved_.erase(starved_.begin());
 }
@@ -273,9 +271,8 @@ void sim_backend::deliver(const sim_event& event) {
 bool sim_backend::poll(clock::duration wait) {
     ++turn_;
     if (woken_.exchange(false)) wait = clock::duration::zero();
-    const bool nothing_comes = events_.empty() && wait == clock::duration::max();
-    if (nothing_comes) return false;
     clock::time_point until = saturating_add(kernel_.now(), wait);
+    if (events_.empty() && until == clock::time_point::max()) return false;  // nothing ever comes
     if (!events_.empty()) until = std::min(until, std::max(kernel_.now(), events_.begin()->due));
     kernel_.advance_to(until);
     hash(static_cast<std::uint64_t>(until.time_since_epoch().count()));

@@ -75,13 +75,17 @@ std::int32_t sim_kernel::splice(int from, int to, std::size_t bytes) {
     return static_cast<std::int32_t>(n);
 }
 
+// What poll(2) calls an error or a hang-up counts as ready, and is all that the other end's
+// direction can get.
 bool sim_kernel::readable(int handle) const {
     const sim_pipe& pipe = *pipe_of(handle);
+    if (rows_[static_cast<std::size_t>(handle)].writes) return pipe.readers == 0;
     return !pipe.bytes.empty() || pipe.writers == 0;
 }
 
 bool sim_kernel::writable(int handle) const {
     const sim_pipe& pipe = *pipe_of(handle);
+    if (!rows_[static_cast<std::size_t>(handle)].writes) return pipe.writers == 0;
     return pipe.room() >= std::min(pipe.capacity, sim_pipe::atomic_write_max) || pipe.readers == 0;
 }
 

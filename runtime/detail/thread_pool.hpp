@@ -11,6 +11,7 @@
 
 #include <conduit/runtime/intrusive_list.hpp>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
@@ -36,7 +37,9 @@ protected:
 
 class thread_pool {
 public:
-    explicit thread_pool(std::size_t threads_max) : threads_max_(threads_max) {}
+    /// At least one thread: without any, work would wait for ever.
+    explicit thread_pool(std::size_t threads_max)
+        : threads_max_(std::max<std::size_t>(threads_max, 1)) {}
     thread_pool(const thread_pool&) = delete;
     thread_pool& operator=(const thread_pool&) = delete;
     /// Runs what was submitted, and joins.

@@ -56,16 +56,33 @@ CO_TEST_CASE("a promised place costs no timer until it is asked for", "[runtime]
     co_return;
 }
 
-CO_TEST_CASE("a later deadline than the parent's sets no timer", "[runtime][context]") {
+CO_TEST_CASE("the parent's deadline counts where it is nearer", "[runtime][context]") {
     context outer;
     outer.attach_lazily(current_context(), 1h, clock::time_point::max());
     const clock::time_point due = outer.deadline();
-    const std::size_t timers = loop::running().timers.size();
     context inner;
     inner.attach_lazily(outer, 2h, clock::time_point::max());
     REQUIRE(inner.deadline() == due);
-    REQUIRE(loop::running().timers.size() == timers);
     co_return;
+}
+
+CO_TEST_CASE("a context that outlives its parent loses the parent's deadline, not its own",
+             "[runtime][context]") {
+    std::optional<context> hurried(std::in_place);
+    hurried->attach_lazily(current_context(), 1ms, clock::time_point::max());
+    hurried->settle();
+    context group;
+    group.attach(*hurried);
+    context limited;
+    limited.attach_lazily(group, 20ms, clock::time_point::max());
+    limited.settle();
+    hurried.reset();
+    REQUIRE(group.deadline() == clock::time_point::max());
+    co_await sleep_for(5ms);
+    REQUIRE_FALSE(group.stop_requested());
+    co_await sleep_for(30ms);
+    REQUIRE_FALSE(group.stop_requested());
+    REQUIRE(limited.why_stopped() == stop_reason::timed_out);
 }
 
 CO_TEST_CASE("a deadline stops the context when it passes", "[runtime][context]") {

@@ -8,11 +8,13 @@
 #include "../support/settle.hpp"
 #include "../support/temp_dir.hpp"
 
+#include <conduit/runtime/as_task.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/task_group.hpp>
 #include <conduit/runtime/within.hpp>
 #include <conduit/runtime/yield.hpp>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -363,4 +365,105 @@ TEST_CASE("attaching nothing, or something closed, fails", "[runtime][io]") {
         co_return;
     };
     scheduler(scheduler_options().backend(backend_kind::epoll)).run(attach_wrong_things());
+}
+
+CO_TEST_CASE("an operation whose handle is closed before it starts fails", "[runtime][io]") {
+    handle_pair pair = attached_pipe();
+    std::array<std::byte, 8> buffer{};
+    task_group group;
+    auto late = group.spawn(as_task(pair.in.read_some(buffer)));
+    pair.in = io_handle();
+    auto got = co_await late;
+    auto kept = pair.out.write_some(bytes_of("x"));
+    auto loose = pair.out.detach();
+    auto written = co_await kept;
+    REQUIRE(got.error() == std::errc::bad_file_descriptor);
+    REQUIRE(loose);
+    REQUIRE(written.error() == std::errc::bad_file_descriptor);
+}
+
+CO_TEST_CASE("close_and_wait closes what it was made on, wherever that has moved",
+             "[runtime][io]") {
+    handle_pair pair = attached_pipe();
+    auto closing = pair.in.close_and_wait();
+    io_handle moved = std::move(pair.in);
+    auto closed = co_await closing;
+    REQUIRE(closed);
+    REQUIRE_FALSE(moved.is_open());
+}
+
+CO_TEST_CASE("closing and shutting down are done also after a stop request", "[runtime][io]") {
+    handle_pair pair = attached_pipe();
+    auto close_stopped = [](io_handle& closed) -> task<result<void>> {
+        current_context().request_stop();
+        auto done = co_await closed.close_and_wait();
+        co_return done;
+    };
+    task_group group;
+    auto closing = group.spawn(close_stopped(pair.in));
+    auto closed = co_await closing;
+    REQUIRE(closed);
+    REQUIRE_FALSE(pair.in.is_open());
+}
+
+CO_TEST_CASE("a splice ends when the handle it moves to is closed", "[runtime][io]") {
+    handle_pair from = attached_pipe();
+    handle_pair to = attached_pipe();
+    auto move = [](io_handle& source, io_handle& sink) -> task<result<std::size_t>> {
+        auto moved = co_await source.splice_to(sink, 16);
+        co_return moved;
+    };
+    task_group group;
+    auto pending = group.spawn(move(from.in, to.out));
+    co_await settle();
+    to.out.close();
+    auto moved = co_await pending;
+    auto nowhere = co_await from.in.splice_to(to.out, 16);
+    co_await write_whole(from.out, "kept");
+    co_await settle();
+    from.out.close();
+    auto kept = co_await read_all(from.in);
+    REQUIRE(moved.error() == errc::cancelled);
+    REQUIRE(nowhere.error() == std::errc::bad_file_descriptor);
+    REQUIRE(kept == "kept");
+}
+
+TEST_CASE("a pipe whose writer keeps packets apart is read to its end", "[runtime][io]") {
+    auto body = []() -> task<> {
+        auto ends = current_kernel().make_pipe().value();
+        const int out = ends.second.handle();
+        REQUIRE(::fcntl(out, F_SETFL, O_NONBLOCK | O_DIRECT) == 0);
+        auto in = io_handle::attach(std::move(ends.first)).value();
+        auto read_two = [](io_handle& from) -> task<std::size_t> {
+            std::array<std::byte, 64> buffer{};
+            auto one = co_await from.read_some(buffer);
+            auto two = co_await from.read_some(buffer);
+            co_return one.value() + two.value();
+        };
+        task_group group;
+        auto pending = group.spawn(read_two(in));
+        co_await settle();
+        REQUIRE(::write(out, "a", 1) == 1);
+        REQUIRE(::write(out, "b", 1) == 1);
+        auto bytes = co_await pending;
+        REQUIRE(bytes == 2);
+    };
+    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
+}
+
+TEST_CASE("closing one handle on a listener leaves the others listening", "[runtime][io]") {
+    auto body = []() -> task<> {
+        kernel& here = current_kernel();
+        auto shared = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
+        REQUIRE(here.bind(shared, socket_address::ipv4_loopback(0)));
+        REQUIRE(here.listen(shared, 4));
+        const socket_address address = here.local_address(shared).value();
+        auto ours = io_handle::attach(here.duplicate(shared).value()).value();
+        ours.close();
+        auto dialled = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
+        auto client = io_handle::attach(std::move(dialled)).value();
+        auto connected = co_await client.connect(address);
+        REQUIRE(connected);
+    };
+    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
 }

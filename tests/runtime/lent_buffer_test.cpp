@@ -71,6 +71,28 @@ task<> destroy_parked() {
     REQUIRE(kept->bytes().size() == 1);
 }
 
+/// The parked receiver that a returned buffer was promised to is stopped before it has it.
+task<> stop_promised() {
+    std::vector<handle_pair> pairs;
+    for (int i = 0; i < 4; ++i) {
+        pairs.push_back(attached_pipe());
+        co_await send(pairs.back().out, "x");
+    }
+    auto first = co_await pairs[0].in.receive_lent();
+    auto second = co_await pairs[1].in.receive_lent();
+    std::vector<int> log;
+    task_group group;
+    auto third = group.spawn(note_arrival(pairs[2].in, log, 2));
+    co_await settle();
+    auto fourth = group.spawn(note_arrival(pairs[3].in, log, 3));
+    co_await settle();
+    first = lent_buffer();
+    third.request_stop();
+    co_await fourth;
+    co_await third;
+    REQUIRE(log.back() == 3);
+}
+
 scheduler_options two_buffers(backend_kind kind) {
     return scheduler_options().backend(kind).lent_buffers(2, 64);
 }
@@ -114,5 +136,12 @@ TEST_CASE("a parked receiver that is destroyed leaves its place", "[runtime][len
     scheduler(two_buffers(backend_kind::epoll)).run(destroy_parked());
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         scheduler(two_buffers(backend_kind::sim).seed(seed)).run(destroy_parked());
+    }
+}
+
+TEST_CASE("a buffer promised to a receiver that is stopped goes to the next", "[runtime][lent]") {
+    scheduler(two_buffers(backend_kind::epoll)).run(stop_promised());
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        scheduler(two_buffers(backend_kind::sim).seed(seed)).run(stop_promised());
     }
 }

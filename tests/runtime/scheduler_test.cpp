@@ -271,3 +271,35 @@ TEST_CASE("a second scheduler that wants SIGQUIT says that it cannot have it",
     scheduler(with_dump()).run(other(logging));
     REQUIRE_THAT(line, Catch::Contains("SIGQUIT is not watched"));
 }
+
+TEST_CASE("the kernel is asked once per budget, however many tasks are ready",
+          "[runtime][scheduler]") {
+    auto spend = []() -> task<> {
+        for (int i = 0; i < loop::budget_of_turn; ++i) co_await five();
+    };
+    auto many = [](task<> (*work)()) -> task<> {
+        task_scope scope;
+        for (int i = 0; i < 200; ++i) scope.spawn(work());
+        co_await scope.join();
+    };
+    scheduler sched(on_epoll());
+    sched.run(many(spend));
+    REQUIRE(sched.counters().polls.value() >= 200);
+}
+
+TEST_CASE("a sleep without end is a deadlock in a simulation", "[runtime][scheduler][sim]") {
+    auto sleep = []() -> task<> { co_await sleep_for(clock::duration::max()); };
+    REQUIRE_THROWS_WITH(scheduler(on_sim(1)).run(sleep()), Contains("deadlock"));
+}
+
+TEST_CASE("a channel that outlives its scheduler is a bug of the caller", "[runtime][scheduler]") {
+    const auto said = stderr_of_death([] {
+        auto make = []() -> task<io_handle> {
+            handle_pair pair = attached_pipe();
+            co_return std::move(pair.in);
+        };
+        io_handle kept;
+        kept = scheduler(on_epoll()).run(make());
+    });
+    REQUIRE_THAT(said, Contains("a channel outlived its scheduler"));
+}

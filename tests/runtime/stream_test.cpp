@@ -4,10 +4,13 @@
 #include "../support/co_test.hpp"
 #include "../support/settle.hpp"
 
+#include <conduit/runtime/event.hpp>
 #include <conduit/runtime/task_group.hpp>
+#include <conduit/runtime/task_scope.hpp>
 #include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
 #include <conduit/runtime/yield.hpp>
+#include "../support/dies.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -16,6 +19,7 @@
 #include <string>
 
 using namespace conduit;
+using namespace conduit::test;
 using namespace std::chrono_literals;
 
 namespace {
@@ -79,6 +83,53 @@ task<std::int64_t> sum_of(stream<int> numbers) {
     std::int64_t sum = 0;
     while (auto n = co_await mine.next()) sum += *n;
     co_return sum;
+}
+
+task<> take_within(clock::duration limit) {
+    std::error_code seen;
+    auto numbers = slow_reader(seen);
+    auto one = co_await within(limit, numbers.next());
+    static_cast<void>(one);
+}
+
+stream<int> when_set(event& awaited) {
+    co_await awaited.wait();
+    co_yield 1;
+}
+
+task<> take_one(stream<int>& from) {
+    auto one = co_await from.next();
+    static_cast<void>(one);
+}
+
+task<> fail_beside_a_stream(stream<int>& from, event& awaited) {
+    task_scope scope;
+    scope.spawn(take_one(from));
+    co_await settle();
+    awaited.set();  // the body is queued to go on, and its consumer goes
+    throw std::runtime_error("out");
+}
+
+task<> take_twice_at_a_time() {
+    std::error_code seen;
+    auto numbers = slow_reader(seen);
+    task_scope scope;
+    scope.spawn(take_one(numbers));
+    scope.spawn(take_one(numbers));
+    co_await scope.join();
+}
+
+task<> destroy_under_next() {
+    std::error_code seen;
+    std::optional<stream<int>> numbers(slow_reader(seen));
+    task_scope scope;
+    scope.spawn(take_one(*numbers));
+    co_await settle();
+    numbers.reset();
+}
+
+void run_on_epoll(task<> (*body)()) {
+    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
 }
 
 }  // namespace
@@ -173,4 +224,40 @@ CO_TEST_CASE("an empty stream yields nothing", "[runtime][stream]") {
     stream<int> none;
     auto end = co_await none.next();
     REQUIRE(end == std::nullopt);
+}
+
+CO_TEST_CASE("destroying a task inside within and next takes the body with it",
+             "[runtime][stream]") {
+    {
+        task_group group;
+        group.spawn(take_within(1h));
+        co_await settle();
+    }
+    const std::error_code ended = co_await sleep_for(1ms);
+    REQUIRE(ended == std::error_code());
+}
+
+CO_TEST_CASE("a stream that outlives its consumer is empty afterwards", "[runtime][stream]") {
+    event awaited;
+    auto numbers = when_set(awaited);
+    std::string what;
+    try {
+        co_await fail_beside_a_stream(numbers, awaited);
+    } catch (const std::runtime_error& error) {
+        what = error.what();
+    }
+    co_await settle();
+    auto end = co_await numbers.next();
+    REQUIRE(what == "out");
+    REQUIRE(end == std::nullopt);
+}
+
+TEST_CASE("a second next at a time is a bug of the caller", "[runtime][stream]") {
+    const auto said = stderr_of_death([] { run_on_epoll(take_twice_at_a_time); });
+    REQUIRE_THAT(said, Catch::Matchers::Contains("one next() at a time"));
+}
+
+TEST_CASE("destroying a stream under a next is a bug of the caller", "[runtime][stream]") {
+    const auto said = stderr_of_death([] { run_on_epoll(destroy_under_next); });
+    REQUIRE_THAT(said, Catch::Matchers::Contains("a stream was destroyed while next() waits"));
 }

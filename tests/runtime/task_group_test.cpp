@@ -156,3 +156,43 @@ CO_TEST_CASE("a spawned task inherits from its group, not from who spawns",
     REQUIRE(first == 0);
     REQUIRE(got == 5);
 }
+
+CO_TEST_CASE("who awaits a child of a destroyed group hears of it", "[runtime][task_group]") {
+    std::optional<task_group> group(std::in_place);
+    auto awaited = group->spawn(value_after(1h, 1));
+    auto wait = [](child<int>& c) -> task<std::string> {
+        auto why = co_await failure_of(c);
+        co_return why;
+    };
+    task_group waiters;
+    auto waiting = waiters.spawn(wait(awaited));
+    co_await test::settle();
+    group.reset();
+    auto why = co_await waiting;
+    REQUIRE(why == "cancelled");
+}
+
+TEST_CASE("a failure that nobody sees is logged", "[runtime][task_group]") {
+    std::string logged;
+    auto sink = [&logged](log_level, std::string_view line) { logged += line; };
+    auto forget = []() -> task<> {
+        task_group group;
+        group.spawn(failing());
+        co_await test::settle();
+    };
+    scheduler(scheduler_options().backend(backend_kind::epoll).log(sink)).run(forget());
+    REQUIRE(logged == "the failure of a task was not seen by anybody: child");
+}
+
+CO_TEST_CASE("a deadline works in a group made under one that has passed",
+             "[runtime][task_group]") {
+    auto made = co_await within(5ms, make_server());
+    co_await sleep_for(10ms);
+    auto bounded = []() -> task<std::error_code> {
+        const std::error_code ended = co_await within(1ms, sleep_for(1h));
+        co_return ended;
+    };
+    auto pending = made->group().spawn(bounded());
+    const std::error_code ended = co_await pending;
+    REQUIRE(ended == errc::timed_out);
+}

@@ -6,6 +6,7 @@
 
 #include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/yield.hpp>
+#include "../support/dies.hpp"
 
 #include <stdexcept>
 #include <string>
@@ -161,4 +162,16 @@ CO_TEST_CASE("a thousand children that step back again and again all end",
     for (int i = 0; i < 1000; ++i) inner.spawn(note(log, i));
     co_await inner.join();
     REQUIRE(log.size() == 1000);
+}
+
+TEST_CASE("joining scopes in the wrong order is a bug of the caller", "[runtime][task_scope]") {
+    const auto said = test::stderr_of_death([] {
+        auto body = []() -> task<> {
+            task_scope outer;
+            task_scope inner;
+            co_await outer.join();
+        };
+        scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
+    });
+    REQUIRE_THAT(said, Catch::Matchers::Contains("scopes are joined innermost first"));
 }

@@ -4,6 +4,8 @@
 #include "../support/co_test.hpp"
 #include "../support/settle.hpp"
 
+#include <conduit/runtime/as_task.hpp>
+#include <conduit/runtime/event.hpp>
 #include <conduit/runtime/task_group.hpp>
 #include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/yield.hpp>
@@ -155,4 +157,37 @@ CO_TEST_CASE("destroying a task inside within leaves nothing behind", "[runtime]
     }
     const std::error_code ended = co_await sleep_for(1ms);
     REQUIRE(ended == std::error_code());
+}
+
+CO_TEST_CASE("a stop after what it stops has ended does nothing", "[runtime][within]") {
+    std::stop_source source;
+    auto kept = with_stop(source.get_token(), at_once());
+    auto five = co_await std::move(kept);
+    source.request_stop();
+    REQUIRE(five == 5);
+    const std::error_code ended = co_await sleep_for(1ms);
+    REQUIRE(ended == std::error_code());
+}
+
+CO_TEST_CASE("a deadline ends a task that only yields", "[runtime][within]") {
+    auto spin = []() -> task<> {
+        while (!stop_requested()) co_await yield();
+    };
+    auto spinning = spin();
+    co_await within(1ms, std::move(spinning));
+    auto compute = []() -> task<> {
+        while (!stop_requested()) co_await at_once();
+    };
+    auto computing = compute();
+    co_await within(1ms, std::move(computing));
+}
+
+CO_TEST_CASE("an operation that is awaited again begins anew", "[runtime][within]") {
+    event awaited;
+    auto wait = awaited.wait();
+    const std::error_code expired = co_await within(1ms, wait);
+    awaited.set();
+    const std::error_code seen = co_await wait;
+    REQUIRE(expired == errc::timed_out);
+    REQUIRE(seen == std::error_code());
 }
