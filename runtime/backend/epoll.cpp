@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Readiness: an operation is tried at once; one that would wait is tried again when epoll says that
-// its side of the handle is ready. Each handle is registered once, edge-triggered, both directions,
-// when something first waits on it.
+// its side of the handle is ready. Each handle is watched, edge-triggered, from when something first
+// waits on it; for room to write from when a write first waits.
 
 #include <conduit/runtime/backend/backend.hpp>
 #include <conduit/runtime/backend/lent_buffers.hpp>
@@ -31,8 +31,9 @@ struct epoll_registration final : registration {
     bool& ready(side which) noexcept { return ready_[static_cast<std::size_t>(which)]; }
 
     descriptor_traits traits;
-    bool known = false;  // epoll watches it
-    int lent = 0;        // buffers lent in turn `lent_in`
+    bool known = false;         // epoll watches it
+    bool watches_room = false;  // for writing too
+    int lent = 0;               // buffers lent in turn `lent_in`
     std::uint64_t lent_in = 0;
 
 private:
@@ -67,7 +68,7 @@ private:
     std::int32_t attempt(io_operation& op) noexcept;
     std::int32_t attempt_lent(lent_operation& op) noexcept;
     io_operation::progress wait_for(io_operation& op);
-    int watch(epoll_registration& target) noexcept;
+    int watch(epoll_registration& target, side which) noexcept;
     void unwatch(epoll_registration& target) noexcept;
     void forget(io_operation& op) noexcept;
     void feed_starved() noexcept;
@@ -197,11 +198,11 @@ std::int32_t epoll_backend::attempt_lent(lent_operation& op) noexcept {
 io_operation::progress epoll_backend::wait_for(io_operation& op) {
     epoll_registration& target = registration_of(op);
     target.pending(side_of(op.code())) = &op;
-    int error = watch(target);
+    int error = watch(target, side_of(op.code()));
     if (error == 0 && op.code() == io_code::splice) {
         auto& to = static_cast<epoll_registration&>(*op.second_target());
         to.giver = &op;
-        error = watch(to);
+        error = watch(to, side::giving);
     }
     if (error == 0) return io_operation::progress::waiting;
     forget(op);
@@ -209,15 +210,19 @@ io_operation::progress epoll_backend::wait_for(io_operation& op) {
     return io_operation::progress::done;
 }
 
-int epoll_backend::watch(epoll_registration& target) noexcept {
-    if (target.known) return 0;
+// Room for writing is watched from the first write that waits: on a Unix socket each read of the
+// peer's would else be an edge, and wake this thread for nothing.
+int epoll_backend::watch(epoll_registration& target, side which) noexcept {
+    const bool room = target.watches_room || which == side::giving;
+    if (target.known && room == target.watches_room) return 0;
     epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+    if (room) event.events |= EPOLLOUT;
     event.data.ptr = &target;
-    if (::epoll_ctl(epoll_.handle(), EPOLL_CTL_ADD, target.handle.handle(), &event) != 0) {
-        return errno;
-    }
+    const int change = target.known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (::epoll_ctl(epoll_.handle(), change, target.handle.handle(), &event) != 0) return errno;
     target.known = true;
+    target.watches_room = room;
     return 0;
 }
 
@@ -283,11 +288,14 @@ bool epoll_backend::poll(clock::duration wait) {
 
 int epoll_backend::wait_events(std::span<epoll_event> events, clock::duration wait) noexcept {
     const auto count = static_cast<int>(events.size());
+    const bool endless = wait == clock::duration::max();
+    if (endless || wait == clock::duration::zero()) {  // the older call is the quicker one
+        return ::epoll_wait(epoll_.handle(), events.data(), count, endless ? -1 : 0);
+    }
     if (has_pwait2_) {
         const auto seconds = std::chrono::floor<std::chrono::seconds>(wait);
         const timespec limit{seconds.count(), static_cast<long>((wait - seconds).count())};
-        const int n = ::epoll_pwait2(epoll_.handle(), events.data(), count,
-                                     wait == clock::duration::max() ? nullptr : &limit, nullptr);
+        const int n = ::epoll_pwait2(epoll_.handle(), events.data(), count, &limit, nullptr);
         if (n >= 0 || (errno != ENOSYS && errno != EPERM)) return n;
         has_pwait2_ = false;  // a filter that knows older calls only
     }
