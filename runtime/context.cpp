@@ -105,13 +105,6 @@ const void* context::find_value(const void* key) const noexcept {
     return nullptr;
 }
 
-job* context::find_job() const noexcept {
-    for (const context* at = this; at != nullptr; at = at->parent_) {
-        if (at->job_ != nullptr) return at->job_;
-    }
-    return nullptr;
-}
-
 context& current_context() noexcept { return *loop::running().context; }
 
 bool stop_requested() noexcept { return current_context().stop_requested(); }

@@ -94,7 +94,11 @@ public:
     }
 
     /// The spawned task, or the root task, that runs in this context or under it.
-    job* find_job() const noexcept;
+    job* find_job() const noexcept {
+        const context* at = this;
+        while (at != nullptr && at->job_ == nullptr) at = at->parent_;
+        return at != nullptr ? at->job_ : nullptr;
+    }
     void set_job(job* owner) noexcept { job_ = owner; }
 
     intrusive_list<context, in_parent>& children() noexcept { return children_; }

@@ -7,30 +7,24 @@
 
 #pragma once
 
-#include <conduit/runtime/operation.hpp>
+#include <conduit/runtime/loop.hpp>
 
 #include <coroutine>
 
 namespace conduit {
 
-/// Goes to the end of the ready queue. Yields nothing and cannot be cancelled.
-class yield_operation final : public operation {
+/// Goes to the end of the ready queue, by the place that the task has there. Yields nothing and
+/// cannot be cancelled.
+class yield_operation {
 public:
-    yield_operation() noexcept : operation(kind::unstoppable) {}
-    yield_operation(yield_operation&&) noexcept = default;
+    using conduit_awaitable = void;
 
-    const char* name() const noexcept override { return "its turn"; }
-    void cancel() noexcept override {}
-
+    bool await_ready() const noexcept { return false; }
     template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-        loop& l = loop::running();
-        resume_later(l, awaiting.promise(), *l.context);
+    void await_suspend(std::coroutine_handle<Promise> awaiting) const noexcept {
+        loop::running().step_back(awaiting.promise());
     }
     void await_resume() const noexcept {}
-
-private:
-    progress start() override { return progress::done; }
 };
 
 inline yield_operation yield() noexcept { return yield_operation(); }
