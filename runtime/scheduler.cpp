@@ -43,7 +43,8 @@ private:
 
 }  // namespace
 
-scheduler::scheduler(scheduler_options options) : scheduler(make_backend(options), options) {}
+scheduler::scheduler(const scheduler_options& options)
+    : scheduler(make_backend(options), options) {}
 
 scheduler::scheduler(std::unique_ptr<conduit::backend> made, scheduler_options options)
     : state_(std::make_unique<state>(std::move(made), std::move(options))) {

@@ -88,7 +88,7 @@ private:
 class scheduler {
 public:
     /// Throws std::system_error that says why when the backend asked for cannot be had.
-    explicit scheduler(scheduler_options options = {});
+    explicit scheduler(const scheduler_options& options = {});
     /// Runs on a backend made by hand; for tests.
     scheduler(std::unique_ptr<conduit::backend> made, scheduler_options options);
     scheduler(const scheduler&) = delete;

@@ -93,7 +93,7 @@ task<clock::time_point> deadline_after(callback& awaited) {
 task<bool> is_home(std::thread::id home) {
     on_a_thread elsewhere;
     auto other = co_await elsewhere;
-    co_return std::this_thread::get_id() == home && other != home;
+    co_return std::this_thread::get_id() == home&& other != home;
 }
 
 }  // namespace
