@@ -7,10 +7,12 @@
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/io_handle.hpp>
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstring>
 
 using namespace conduit;
 using namespace conduit::test;
@@ -29,6 +31,28 @@ task<> send_handles(io_handle& out, const unique_fd& handle, std::size_t count) 
     for (std::size_t i = 0; i < count; ++i) REQUIRE(message.attach(handle));
     auto sent = co_await out.send(message);
     REQUIRE(sent.value() == 1);
+}
+
+/// As a peer that keeps to no limit but the kernel's.
+void send_handles_natively(int out, int fd, std::size_t count) {
+    constexpr std::size_t most = 100;
+    REQUIRE(count <= most);
+    std::array<int, most> handles{};
+    handles.fill(fd);
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof handles)> control{};
+    char byte = 'x';
+    iovec part{&byte, 1};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(count * sizeof(int));
+    std::memcpy(CMSG_DATA(header), handles.data(), count * sizeof(int));
+    REQUIRE(::sendmsg(out, &message, MSG_NOSIGNAL) == 1);
 }
 
 }  // namespace
@@ -98,4 +122,26 @@ CO_TEST_CASE("a receive stops after handles that were sent along, and goes on",
     REQUIRE(first.value() == 1);
     REQUIRE(second.value() == 1);
     REQUIRE(handles == 1);
+}
+
+CO_TEST_CASE("handles beyond sixteen are closed, and the message is said to be cut off",
+             "[runtime][io_message]") {
+    handle_pair pair = attached_socket_pair();
+    auto ends = current_kernel().make_pipe().value();
+    std::array<std::byte, 8> buffer{};
+    incoming_message message(buffer);
+    const int before = open_descriptors();
+    for (const std::size_t count : {17U, 24U, 25U, 100U}) {
+        send_handles_natively(pair.out.native().value(), ends.first.handle(), count);
+        auto got = co_await pair.in.receive(message);
+        REQUIRE(got.value() == 1);
+        REQUIRE(message.truncated);
+        REQUIRE(message.handles.size() == handles_per_message_max);
+        REQUIRE(open_descriptors() == before + static_cast<int>(handles_per_message_max));
+    }
+    co_await send_handles(pair.out, ends.first, 1);
+    auto whole = co_await pair.in.receive(message);
+    REQUIRE(whole);
+    REQUIRE_FALSE(message.truncated);
+    REQUIRE(message.handles.size() == 1);
 }
