@@ -63,6 +63,34 @@ CO_TEST_CASE("a signal is watched by one set at a time", "[runtime][signal_set]"
     co_return;
 }
 
+CO_TEST_CASE("a signal that is listed twice is watched once", "[runtime][signal_set]") {
+    {
+        auto signals = signal_set::open({SIGUSR1, SIGUSR1}).value();
+        std::raise(SIGUSR1);
+        auto got = co_await signals.next();
+        auto again = co_await within(1ms, signals.next());
+        REQUIRE(got.value() == SIGUSR1);
+        REQUIRE(again.error() == errc::timed_out);
+    }
+    REQUIRE(is_default(SIGUSR1));
+}
+
+CO_TEST_CASE("a set that cannot be had leaves every signal as it was", "[runtime][signal_set]") {
+    constexpr int kept_by_libc = 32;
+    {
+        auto signals = signal_set::open({SIGUSR1}).value();
+    }
+    auto refused = signal_set::open({SIGUSR1, kept_by_libc, SIGUSR2});
+    auto empty = signal_set::open({});
+    REQUIRE(refused.error() == std::errc::invalid_argument);
+    REQUIRE(empty.error() == std::errc::invalid_argument);
+    REQUIRE(is_default(SIGUSR1));
+    REQUIRE(is_default(SIGUSR2));
+    auto signals = signal_set::open({SIGUSR1, SIGUSR2});
+    REQUIRE(signals);
+    co_return;
+}
+
 CO_TEST_CASE("a cancelled wait loses no signal", "[runtime][signal_set][cancel]") {
     auto signals = signal_set::open({SIGUSR1}).value();
     auto late = co_await within(1ms, signals.next());
