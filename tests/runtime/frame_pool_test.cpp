@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/runtime/frame_pool.hpp>
 
+#include "../support/fault_backend.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <cstddef>
@@ -12,6 +14,26 @@
 #include <vector>
 
 using namespace conduit;
+
+namespace {
+
+void keep_frames(int count) {
+    frame_pool& pool = frame_pool::of_thread();
+    std::vector<void*> frames;
+    for (int i = 0; i < count; ++i) frames.push_back(pool.take(100));
+    for (void* each : frames) pool.give_back(each, 100);
+}
+
+/// Gives a frame back as its thread ends, after the pool was trimmed if it is the older of the two.
+struct late_frame {
+    late_frame() = default;
+    late_frame(const late_frame&) = delete;
+    ~late_frame() { frame_pool::of_thread().give_back(memory, 100); }
+
+    void* memory = frame_pool::of_thread().take(100);
+};
+
+}  // namespace
 
 TEST_CASE("the frame pool counts what is taken and given back", "[runtime][frame_pool]") {
     frame_pool& pool = frame_pool::of_thread();
@@ -84,4 +106,30 @@ TEST_CASE("memory given back on another thread is counted there",
     REQUIRE(there == -1);
     REQUIRE(frame_pool::of_thread().live() == before + 1);
     frame_pool::of_thread().give_back(frame_pool::of_thread().take(100), 100);
+}
+
+TEST_CASE("a thread that ends keeps no frames", "[runtime][frame_pool][threads]") {
+    const long before = test::live_allocations();
+    std::thread([] { keep_frames(10); }).join();
+    const long after_keeping = test::live_allocations();
+    std::thread([] {
+        keep_frames(10);
+        frame_pool::of_thread().trim();  // as a scheduler that ended here before
+        keep_frames(10);
+    }).join();
+    const long after_trimming = test::live_allocations();
+    REQUIRE(after_keeping == before);
+    REQUIRE(after_trimming == before);
+}
+
+TEST_CASE("a frame may be given back after its thread's pool has gone",
+          "[runtime][frame_pool][threads]") {
+    const long before = test::live_allocations();
+    std::thread([] {
+        static thread_local const late_frame older;
+        static_cast<void>(older.memory);
+        keep_frames(10);
+    }).join();
+    const long after = test::live_allocations();
+    REQUIRE(after == before);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "fault_backend.hpp"
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
 
@@ -17,12 +18,25 @@
 namespace {
 
 thread_local long allocations_left = 0;  // 0: none fails
+std::atomic<long> allocations_live{0};
 
 [[maybe_unused]] void* allocate(std::size_t bytes) {
     if (allocations_left > 0 && --allocations_left == 0) throw std::bad_alloc();
     void* memory = std::malloc(bytes != 0 ? bytes : 1);
     if (memory == nullptr) throw std::bad_alloc();
+    ++allocations_live;
     return memory;
+}
+
+[[maybe_unused]] void* allocate_or_null(std::size_t bytes) noexcept {
+    void* memory = std::malloc(bytes);
+    if (memory != nullptr) ++allocations_live;
+    return memory;
+}
+
+[[maybe_unused]] void release(void* memory) noexcept {
+    if (memory != nullptr) --allocations_live;
+    std::free(memory);
 }
 
 }  // namespace
@@ -31,14 +45,16 @@ thread_local long allocations_left = 0;  // 0: none fails
 // Replaces the global ones of the whole test program; AddressSanitizer's own would not call these.
 void* operator new(std::size_t bytes) { return allocate(bytes); }
 void* operator new[](std::size_t bytes) { return allocate(bytes); }
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return std::malloc(bytes); }
-void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
-    return std::malloc(bytes);
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+    return allocate_or_null(bytes);
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
+    return allocate_or_null(bytes);
+}
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { release(memory); }
 #endif
 
 namespace conduit::test {
@@ -84,5 +100,7 @@ failing_allocation::failing_allocation(long nth) noexcept { allocations_left = n
 failing_allocation::~failing_allocation() { allocations_left = 0; }
 
 bool failing_allocation::was_reached() noexcept { return allocations_left == 0; }
+
+long live_allocations() noexcept { return allocations_live.load(); }
 
 }  // namespace conduit::test

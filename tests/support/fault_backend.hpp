@@ -37,4 +37,8 @@ public:
     static bool was_reached() noexcept;
 };
 
+/// How many allocations by operator new are not freed yet, of all threads; always 0 where it cannot
+/// be counted.
+long live_allocations() noexcept;
+
 }  // namespace conduit::test
