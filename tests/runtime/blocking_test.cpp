@@ -139,6 +139,16 @@ TEST_CASE("no more calls run at a time than threads are allowed", "[runtime][blo
     REQUIRE(most <= 3);
 }
 
+TEST_CASE("without a thread of its own allowed a call gets one all the same",
+          "[runtime][blocking][threads]") {
+    auto body = []() -> task<int> {
+        auto got = co_await blocking(&seven);
+        co_return got.value();
+    };
+    scheduler sched(epoll_with(0));
+    REQUIRE(sched.run(body()) == 7);
+}
+
 TEST_CASE("a call that waits in line can be cancelled", "[runtime][blocking][threads]") {
     scheduler sched(epoll_with(1));
     gate first;
