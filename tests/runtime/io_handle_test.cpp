@@ -15,6 +15,7 @@
 #include <conduit/runtime/yield.hpp>
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -60,6 +61,30 @@ std::string long_text(std::size_t bytes) {
 task<std::error_code> read_error(io_handle& in) {
     std::array<std::byte, 16> buffer{};
     auto got = co_await in.read_some(buffer);
+    co_return got.error();
+}
+
+task<std::error_code> poll_readable(io_handle& on) {
+    auto ready = co_await on.readable();
+    co_return ready.error();
+}
+
+task<std::error_code> poll_writable(io_handle& on) {
+    auto ready = co_await on.writable();
+    co_return ready.error();
+}
+
+/// The same handle, with operations that may block the thread.
+io_handle without_nonblocking(io_handle handle) {
+    auto loose = handle.detach().value();
+    const int flags = ::fcntl(loose.handle(), F_GETFL);
+    REQUIRE(::fcntl(loose.handle(), F_SETFL, flags & ~O_NONBLOCK) == 0);
+    return io_handle::attach(std::move(loose)).value();
+}
+
+task<std::error_code> move_bytes(io_handle& from, io_handle& to, std::size_t& moved) {
+    auto got = co_await from.splice_to(to, 100'000);
+    if (got) moved = *got;
     co_return got.error();
 }
 
@@ -122,6 +147,46 @@ CO_TEST_CASE("writing without a reader fails and raises no signal", "[runtime][i
     pair.in.close();
     auto written = co_await pair.out.write_some(bytes_of("lost"));
     REQUIRE(written.error() == std::errc::broken_pipe);
+}
+
+CO_TEST_CASE("moving to where nobody reads fails and raises no signal", "[runtime][io]") {
+    handle_pair from = attached_pipe();
+    handle_pair to = attached_pipe();
+    co_await write_whole(from.out, "kept");
+    to.in.close();
+    auto moved = co_await from.in.splice_to(to.out, 4);
+    REQUIRE(moved.error() == std::errc::broken_pipe);
+    from.out.close();
+    auto kept = co_await read_all(from.in);
+    REQUIRE(kept == "kept");
+}
+
+CO_TEST_CASE("moving to a socket whose peer has gone fails and raises no signal", "[runtime][io]") {
+    handle_pair to = attached_socket_pair();
+    handle_pair from = attached_pipe();
+    co_await write_whole(from.out, "lost");
+    to.in.close();
+    auto moved = co_await from.in.splice_to(to.out, 4);
+    REQUIRE(moved.error() == std::errc::broken_pipe);
+}
+
+CO_TEST_CASE("the wrong end of a pipe is ready only when the other one is closed",
+             "[runtime][io]") {
+    handle_pair one = attached_pipe();
+    handle_pair two = attached_pipe();
+    co_await write_whole(one.out, "something to read");
+    task_group group;
+    auto readable = group.spawn(poll_readable(one.out));
+    auto writable = group.spawn(poll_writable(two.in));
+    co_await settle();
+    REQUIRE_FALSE(readable.is_done());
+    REQUIRE_FALSE(writable.is_done());
+    one.in.close();
+    two.out.close();
+    const std::error_code of_writing_end = co_await readable;
+    const std::error_code of_reading_end = co_await writable;
+    REQUIRE(of_writing_end == std::error_code());
+    REQUIRE(of_reading_end == std::error_code());
 }
 
 CO_TEST_CASE("writing to a socket whose peer has gone fails and raises no signal",
@@ -253,6 +318,25 @@ CO_TEST_CASE("a connect that must wait is cancelled and expires", "[runtime][io]
     REQUIRE(ended == errc::timed_out);
 }
 
+CO_TEST_CASE("a connect that was cancelled can be waited for again", "[runtime][io]") {
+    kernel& here = current_kernel();
+    auto full = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
+    REQUIRE(here.bind(full, socket_address::ipv4_loopback(0)));
+    REQUIRE(here.listen(full, 0));
+    const socket_address address = here.local_address(full).value();
+    std::vector<io_handle> clients;
+    std::error_code ended;
+    for (int i = 0; i < 8 && ended != errc::timed_out; ++i) {
+        auto socket = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
+        clients.push_back(io_handle::attach(std::move(socket)).value());
+        auto connected = co_await within(5ms, clients.back().connect(address));
+        ended = connected.error();
+    }
+    auto again = co_await within(5ms, clients.back().connect(address));
+    REQUIRE(ended == errc::timed_out);
+    REQUIRE(again.error() == errc::timed_out);
+}
+
 CO_TEST_CASE("files open, are written and read in order", "[runtime][io]") {
     const temp_dir folder;
     const std::string path = folder.path() + "/file";
@@ -327,6 +411,44 @@ TEST_CASE("a blocking pipe does not block the thread", "[runtime][io]") {
         auto got = co_await read_all(pair.in);
         co_await scope.join();
         REQUIRE(got == text);
+    };
+    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
+}
+
+TEST_CASE("moving from or to a blocking socket does not block the thread", "[runtime][io]") {
+    auto body = []() -> task<> {
+        auto tcp = co_await connected_tcp();
+        handle_pair through = attached_pipe();
+        io_handle from = without_nonblocking(std::move(tcp.server));
+        auto nothing = co_await within(1ms, from.splice_to(through.out, 64));
+        co_await write_whole(tcp.client, "to the pipe");
+        auto moved = co_await from.splice_to(through.out, 64);
+        REQUIRE(nothing.error() == errc::timed_out);
+        REQUIRE(moved.value() == 11);
+        handle_pair last = attached_socket_pair();
+        co_await fill(last.out);
+        io_handle to = without_nonblocking(std::move(last.out));
+        std::size_t given = 0;
+        task_group group;
+        auto pending = group.spawn(move_bytes(through.in, to, given));
+        co_await settle();
+        REQUIRE_FALSE(pending.is_done());
+        co_await drain(last.in);
+        const std::error_code ended = co_await pending;
+        REQUIRE(ended == std::error_code());
+        REQUIRE(given == 11);
+    };
+    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
+}
+
+TEST_CASE("what takes only certain sizes says so and stays usable", "[runtime][io]") {
+    auto body = []() -> task<> {
+        auto counter = io_handle::attach(unique_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
+        const std::array<std::byte, 8> count{};
+        auto refused = co_await counter->write_some(std::span(count).first(3));
+        auto taken = co_await counter->write_some(count);
+        REQUIRE(refused.error() == std::errc::invalid_argument);
+        REQUIRE(taken.value() == count.size());
     };
     scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
 }
