@@ -7,7 +7,7 @@ namespace conduit {
 /// are destroyed, is not kept.
 class frame_pool::end_of_thread {
 public:
-    explicit end_of_thread(frame_pool& pool) noexcept : pool_(pool) {}
+    explicit end_of_thread(frame_pool& trimmed) noexcept : pool_(trimmed) {}
     end_of_thread(const end_of_thread&) = delete;
     ~end_of_thread() {
         pool_.steps_kept_ = 0;

@@ -5,10 +5,10 @@
 // for a signal without a value use event.hpp.
 //
 //     conduit::queue<order> orders(64);
-//     scope.spawn(produce(orders));                       // co_await orders.push(one), then close()
+//     scope.spawn(produce(orders));                      // co_await orders.push(one), then close()
 //     for (;;) {
 //         auto next = co_await orders.pop();
-//         if (!next) break;                               // errc::closed: all were taken
+//         if (!next) break;                              // errc::closed: all were taken
 //         handle(std::move(*next));
 //     }
 
