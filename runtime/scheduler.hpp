@@ -51,7 +51,7 @@ public:
         lent_buffer_bytes_ = bytes;
         return set(lent_buffers_, count);
     }
-    /// How many threads blocking() may start; the default is 4.
+    /// How many threads blocking() may start, at least one; the default is 4.
     scheduler_options& blocking_threads_max(std::size_t n) noexcept {
         return set(blocking_threads_max_, n);
     }
@@ -105,8 +105,8 @@ public:
     T run(task<T> root, std::source_location at = std::source_location::current());
 
     /// Sends a function to be called on this scheduler's thread, between two tasks. From any
-    /// thread. False when its run() has ended; before the first, it is called in it. The function must not
-    /// throw.
+    /// thread. False when its run() has ended; before the first, the function is called in that. It
+    /// must not throw.
     bool post(std::function<void()> work);
 
     /// Tasks that belong to the scheduler rather than to the task given to run(): stopped and

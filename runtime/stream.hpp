@@ -43,8 +43,9 @@ private:
 /// A lazy coroutine that yields any number of T.
 ///
 /// Owns its frame; destroying the stream is how a consumer abandons it. One next() at a time; one
-/// that is destroyed in the middle of a wait takes the body with it and leaves the stream empty. The body runs in the context of whoever awaits next(), so a deadline
-/// set there is felt by the waits inside. No task_scope may be open over a co_yield (asserted).
+/// that is destroyed in the middle of a wait takes the body with it and leaves the stream empty.
+/// The body runs in the context of whoever awaits next(), so a deadline set there is felt by the
+/// waits inside. No task_scope may be open over a co_yield (asserted).
 template <class T>
 class [[nodiscard]] stream {
 public:

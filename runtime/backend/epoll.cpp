@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Readiness: an operation is tried at once; one that would wait is tried again when epoll says that
-// its side of the handle is ready. Each handle is watched, edge-triggered, from when something first
-// waits on it; for room to write from when a write first waits.
+// its side of the handle is ready. Each handle is watched, edge-triggered, from when something
+// first waits on it; for room to write from when a write first waits.
 
 #include <conduit/runtime/backend/backend.hpp>
 #include <conduit/runtime/backend/lent_buffers.hpp>

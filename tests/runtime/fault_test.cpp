@@ -5,6 +5,7 @@
 
 #include "../support/co_test.hpp"
 #include "../support/fault_backend.hpp"
+#include "../support/loopback.hpp"
 #include "../support/rlimit.hpp"
 #include "../support/settle.hpp"
 
@@ -167,14 +168,9 @@ TEST_CASE("without a descriptor left, making says so and what is open goes on",
 
 TEST_CASE("an accept without a descriptor left fails, and succeeds later", "[runtime][fault]") {
     auto body = []() -> task<> {
-        kernel& here = current_kernel();
-        auto socket = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-        REQUIRE(here.bind(socket, socket_address::ipv4_loopback(0)));
-        REQUIRE(here.listen(socket, 4));
-        const socket_address address = here.local_address(socket).value();
+        auto [socket, address] = listen_on_loopback(4);
         auto listener = io_handle::attach(std::move(socket)).value();
-        auto dialled = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-        auto client = io_handle::attach(std::move(dialled)).value();
+        auto client = attached_tcp_socket();
         auto connected = co_await client.connect(address);
         std::error_code refused;
         {

@@ -5,6 +5,7 @@
 #include <conduit/runtime/io_handle.hpp>
 
 #include "../support/co_test.hpp"
+#include "../support/loopback.hpp"
 #include "../support/settle.hpp"
 #include "../support/temp_dir.hpp"
 
@@ -94,15 +95,10 @@ struct tcp_pair {
 };
 
 task<tcp_pair> connected_tcp() {
-    kernel& here = current_kernel();
-    auto listening = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-    here.bind(listening, socket_address::ipv4_loopback(0)).value();
-    here.listen(listening, 1).value();
-    const socket_address address = here.local_address(listening).value();
+    auto [listening, address] = listen_on_loopback(1);
     auto listener = io_handle::attach(std::move(listening)).value();
-    auto socket = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
     tcp_pair pair;
-    pair.client = io_handle::attach(std::move(socket)).value();
+    pair.client = attached_tcp_socket();
     auto connected = co_await pair.client.connect(address);
     connected.value();
     auto accepted = co_await listener.accept();
@@ -295,23 +291,17 @@ CO_TEST_CASE("connecting where nobody listens is refused", "[runtime][io]") {
     auto unused = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
     REQUIRE(here.bind(unused, socket_address::ipv4_loopback(0)));
     const socket_address address = here.local_address(unused).value();
-    auto socket = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-    auto client = io_handle::attach(std::move(socket)).value();
+    auto client = attached_tcp_socket();
     auto connected = co_await client.connect(address);
     REQUIRE(connected.error() == std::errc::connection_refused);
 }
 
 CO_TEST_CASE("a connect that must wait is cancelled and expires", "[runtime][io]") {
-    kernel& here = current_kernel();
-    auto full = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-    REQUIRE(here.bind(full, socket_address::ipv4_loopback(0)));
-    REQUIRE(here.listen(full, 0));
-    const socket_address address = here.local_address(full).value();
+    auto [full, address] = listen_on_loopback(0);
     std::vector<io_handle> clients;
     std::error_code ended;
     for (int i = 0; i < 8 && ended != errc::timed_out; ++i) {
-        auto socket = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-        clients.push_back(io_handle::attach(std::move(socket)).value());
+        clients.push_back(attached_tcp_socket());
         auto connected = co_await within(5ms, clients.back().connect(address));
         ended = connected.error();
     }
@@ -319,16 +309,11 @@ CO_TEST_CASE("a connect that must wait is cancelled and expires", "[runtime][io]
 }
 
 CO_TEST_CASE("a connect that was cancelled can be waited for again", "[runtime][io]") {
-    kernel& here = current_kernel();
-    auto full = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-    REQUIRE(here.bind(full, socket_address::ipv4_loopback(0)));
-    REQUIRE(here.listen(full, 0));
-    const socket_address address = here.local_address(full).value();
+    auto [full, address] = listen_on_loopback(0);
     std::vector<io_handle> clients;
     std::error_code ended;
     for (int i = 0; i < 8 && ended != errc::timed_out; ++i) {
-        auto socket = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-        clients.push_back(io_handle::attach(std::move(socket)).value());
+        clients.push_back(attached_tcp_socket());
         auto connected = co_await within(5ms, clients.back().connect(address));
         ended = connected.error();
     }
@@ -463,8 +448,7 @@ TEST_CASE("a blocking listener does not block the thread, a blocking connect is 
         const socket_address address = here.local_address(listening).value();
         auto listener = io_handle::attach(std::move(listening)).value();
         auto nobody = co_await within(1ms, listener.accept());
-        auto dialled = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-        auto client = io_handle::attach(std::move(dialled)).value();
+        auto client = attached_tcp_socket();
         auto connected = co_await client.connect(address);
         auto peer = co_await listener.accept();
         unique_fd blocking(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -576,14 +560,10 @@ TEST_CASE("a pipe whose writer keeps packets apart is read to its end", "[runtim
 TEST_CASE("closing one handle on a listener leaves the others listening", "[runtime][io]") {
     auto body = []() -> task<> {
         kernel& here = current_kernel();
-        auto shared = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-        REQUIRE(here.bind(shared, socket_address::ipv4_loopback(0)));
-        REQUIRE(here.listen(shared, 4));
-        const socket_address address = here.local_address(shared).value();
+        auto [shared, address] = listen_on_loopback(4);
         auto ours = io_handle::attach(here.duplicate(shared).value()).value();
         ours.close();
-        auto dialled = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-        auto client = io_handle::attach(std::move(dialled)).value();
+        auto client = attached_tcp_socket();
         auto connected = co_await client.connect(address);
         REQUIRE(connected);
     };

@@ -3,6 +3,7 @@
 
 #include "../support/co_test.hpp"
 #include "../support/dies.hpp"
+#include "../support/loopback.hpp"
 #include "../support/settle.hpp"
 
 #include <conduit/runtime/backend/backend.hpp>
@@ -86,11 +87,7 @@ TEST_CASE("attaching on a thread without a scheduler is a bug of the caller",
 }
 
 CO_TEST_CASE("a connection that nobody takes is closed", "[runtime][io_operation]") {
-    kernel& here = current_kernel();
-    auto socket = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-    REQUIRE(here.bind(socket, socket_address::ipv4_loopback(0)));
-    REQUIRE(here.listen(socket, 4));
-    const socket_address address = here.local_address(socket).value();
+    auto [socket, address] = listen_on_loopback(4);
     auto listener = io_handle::attach(std::move(socket)).value();
     auto accept_one = [](io_handle& from) -> task<> {
         auto peer = co_await from.accept();
@@ -99,8 +96,7 @@ CO_TEST_CASE("a connection that nobody takes is closed", "[runtime][io_operation
     std::optional<task_group> group(std::in_place);
     group->spawn(accept_one(listener));
     co_await settle();
-    auto dialled = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-    auto client = io_handle::attach(std::move(dialled)).value();
+    auto client = attached_tcp_socket();
     auto connected = co_await client.connect(address);
     loop::running().backend->poll(clock::duration::zero());  // accepts, and queues the task
     group.reset();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "io_subjects.hpp"
 
+#include "loopback.hpp"
 #include "settle.hpp"
 
 #include <conduit/runtime/backend/kernel.hpp>
@@ -195,12 +196,9 @@ public:
     explicit accepting(bool many) : many_(many) {}
     const char* name() const override { return many_ ? "accept_many" : "accept"; }
     task<> prepare() override {
-        kernel& here = current_kernel();
-        auto socket = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-        REQUIRE(here.bind(socket, socket_address::ipv4_loopback(0)));
-        REQUIRE(here.listen(socket, 16));
-        address_ = here.local_address(socket).value();
-        listener_ = io_handle::attach(std::move(socket)).value();
+        auto listening = listen_on_loopback();
+        address_ = listening.address;
+        listener_ = io_handle::attach(std::move(listening.socket)).value();
         co_return;
     }
     task<std::error_code> perform() override {
@@ -210,9 +208,7 @@ public:
         co_return accepted.error();
     }
     task<> satisfy() override {
-        kernel& here = current_kernel();
-        auto socket = here.make_socket(socket_family::ipv4, socket_kind::stream).value();
-        client_ = io_handle::attach(std::move(socket)).value();
+        client_ = attached_tcp_socket();
         auto connected = co_await client_.connect(address_);
         REQUIRE(connected);
     }
