@@ -99,6 +99,8 @@ failing_allocation::failing_allocation(long nth) noexcept { allocations_left = n
 
 failing_allocation::~failing_allocation() { allocations_left = 0; }
 
+bool failing_allocation::is_possible() noexcept { return CONDUIT_REPLACE_NEW != 0; }
+
 bool failing_allocation::was_reached() noexcept { return allocations_left == 0; }
 
 long live_allocations() noexcept { return allocations_live.load(); }

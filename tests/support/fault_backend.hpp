@@ -35,6 +35,9 @@ public:
     ~failing_allocation();
 
     static bool was_reached() noexcept;
+
+    /// Whether operator new is ours to replace: not under ThreadSanitizer.
+    static bool is_possible() noexcept;
 };
 
 /// How many allocations by operator new are not freed yet, of all threads; always 0 where it cannot
