@@ -75,10 +75,11 @@ void context::inherit_stop() noexcept {
 
 void context::detach() noexcept {
     if (parent_ == nullptr) return;
-    CONDUIT_ASSERT(waiting_.empty(), "a context was destroyed under an operation that waits in it");
     if (is_set()) loop::running().timers.remove(*this);
     for (context& child : children_) child.parent_ = parent_;
     parent_->children_.take_all(children_);
+    for (operation& op : waiting_) op.wait_under(*parent_);
+    parent_->waiting_.take_all(waiting_);
     unlink();
     parent_ = nullptr;
     settled_ = true;  // from now on a root of its own

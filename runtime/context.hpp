@@ -33,7 +33,7 @@ std::error_code to_error_code(stop_reason why) noexcept;
 /// One node of the tree of contexts, with the operations that wait under it.
 ///
 /// It lives in what opens it: a scope, a spawned task, a within(). All use is on the thread of its
-/// scheduler. A context that dies hands its children to its parent.
+/// scheduler. A context that dies hands its children, and what waits in it, to its parent.
 class context final : public list_hook<in_parent>, private timer_entry {
 public:
     context() noexcept = default;
@@ -47,7 +47,8 @@ public:
     /// deadline; the clock of `limit` starts then. Costs next to nothing until then.
     void attach_lazily(context& parent, clock::duration limit, clock::time_point deadline) noexcept;
 
-    /// Leaves the tree. Its operations must be done; its children go to its parent.
+    /// Leaves the tree. Its children go to its parent, and so do operations that wait in it and
+    /// outlive it: named before a within() whose task is now destroyed, they go next.
     void detach() noexcept;
 
     /// Makes a promised place real. Throws std::bad_alloc when no timer can be set.

@@ -51,6 +51,9 @@ public:
     /// Ends the wait with `outcome` (a count, or a negative errno) and queues the task that waits.
     void complete(std::int32_t outcome) noexcept;
 
+    /// Goes on waiting under another context. For context::detach().
+    void wait_under(context& other) noexcept { context_ = &other; }
+
     const frame* waiter() const noexcept { return waiter_; }
     context* where() const noexcept { return context_; }
 

@@ -5,13 +5,17 @@
 
 #include <exception>
 #include <string>
+#include <system_error>
 
 namespace conduit {
 namespace {
 
+/// Empty for the end of a wait that was stopped, which is no failure to report.
 std::string what_of(const std::exception_ptr& failure) {
     try {
         std::rethrow_exception(failure);
+    } catch (const std::system_error& known) {
+        return known.code() == errc::cancelled ? "" : known.what();
     } catch (const std::exception& known) {
         return known.what();
     } catch (...) {
@@ -96,8 +100,10 @@ task_group::~task_group() {
 void task_group::log_unseen_failure(log_level level) noexcept {
     if (!failure_ || !std::exchange(failure_is_unseen_, false)) return;
     try {
+        const std::string what = what_of(failure_);
+        if (what.empty()) return;
         const std::string line = "the failure of a task was not seen by anybody: ";
-        loop::running().owner->log(level, line + what_of(failure_));
+        loop::running().owner->log(level, line + what);
     } catch (...) {  // no memory for a line in the log
     }
 }

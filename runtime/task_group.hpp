@@ -120,9 +120,9 @@ struct job_coroutine {
 
 /// Owns the tasks it spawns. The first of them that throws stops the others; join() rethrows it.
 ///
-/// Destroying a group destroys the children that still run, where they are suspended, last first;
-/// a failure that nobody joined is logged. It must not be destroyed by one of its own children, nor
-/// while a task joins it. All use is on one scheduler.
+/// Destroying a group destroys the children that still run, where they are suspended, last first. A
+/// failure that nobody joined, of a task whose child nobody held, is logged then. It must not be
+/// destroyed by one of its own children, nor while a task joins it. All use is on one scheduler.
 class task_group {
 public:
     /// Children inherit from `under`: its stop requests and its deadline are theirs.

@@ -191,3 +191,19 @@ CO_TEST_CASE("an operation that is awaited again begins anew", "[runtime][within
     REQUIRE(expired == errc::timed_out);
     REQUIRE(seen == std::error_code());
 }
+
+CO_TEST_CASE("destroying a task leaves an operation that it had named before within",
+             "[runtime][within]") {
+    auto wait_named = [](event& awaited) -> task<> {
+        auto named = awaited.wait();
+        co_await within(1h, named);
+    };
+    event awaited;
+    {
+        task_group group;
+        group.spawn(wait_named(awaited));
+        co_await test::settle();
+    }
+    awaited.set();
+    co_await awaited.wait();
+}
