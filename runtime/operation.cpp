@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/runtime/operation.hpp>
 
-#include <cerrno>
-
 namespace conduit {
 
 bool operation::finish_unstarted(stop_reason why) noexcept {

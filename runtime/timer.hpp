@@ -12,7 +12,6 @@
 #include <conduit/runtime/timer_queue.hpp>
 
 #include <system_error>
-#include <utility>
 
 namespace conduit {
 

@@ -20,7 +20,6 @@
 #include <conduit/runtime/loop.hpp>
 
 #include <coroutine>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
