@@ -30,6 +30,7 @@ private:
 struct counters {
     counter turns;          // rounds of the loop
     counter polls;          // times the kernel was asked
+    counter system_calls;   // made by operations and polls on a real kernel
     counter resumptions;    // tasks taken from the ready queue and run
     counter waits;          // operations that could not complete at once
     counter completions;    // waits that ended, cancelled ones included

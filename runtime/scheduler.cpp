@@ -59,6 +59,7 @@ scheduler::~scheduler() {
 scheduler::running::running(scheduler& owner) : owner_(owner) {
     CONDUIT_ASSERT(loop::current == nullptr, "a scheduler already runs on this thread");
     state& s = *owner.state_;
+    s.waits->enter();
     loop::current = &s;
     s.context = &s.root;
     s.now = s.waits->kernel().now();
@@ -72,6 +73,7 @@ scheduler::running::~running() {
     owner_.drain();
     owner_.state_->guests.reset();
     owner_.state_->pool.reset();
+    owner_.state_->waits->leave();
     loop::current = nullptr;
     frame_pool::of_thread().trim();
 }

@@ -64,6 +64,11 @@ public:
     virtual std::string_view name() const noexcept = 0;
     virtual conduit::kernel& kernel() noexcept = 0;
 
+    /// Around each run(), on its thread. What waits when leave() is called goes on in the next run,
+    /// which may be on another thread. enter() throws std::system_error when that cannot be had.
+    virtual void enter() {}
+    virtual void leave() noexcept {}
+
     /// Takes over a handle. Fails with what the kernel says about waiting for it.
     virtual result<registration*> attach(unique_fd handle) = 0;
     /// Gives an idle handle back and marks the registration closed.

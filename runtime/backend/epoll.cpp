@@ -219,6 +219,7 @@ int epoll_backend::watch(epoll_registration& target, side which) noexcept {
     event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
     if (room) event.events |= EPOLLOUT;
     event.data.ptr = &target;
+    loop::running().counters.system_calls.add();
     const int change = target.known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     if (::epoll_ctl(epoll_.handle(), change, target.handle.handle(), &event) != 0) return errno;
     target.known = true;
@@ -289,6 +290,7 @@ bool epoll_backend::poll(clock::duration wait) {
 int epoll_backend::wait_events(std::span<epoll_event> events, clock::duration wait) noexcept {
     const auto count = static_cast<int>(events.size());
     const bool endless = wait == clock::duration::max();
+    loop::running().counters.system_calls.add();
     if (endless || wait == clock::duration::zero()) {  // the older call is the quicker one
         return ::epoll_wait(epoll_.handle(), events.data(), count, endless ? -1 : 0);
     }

@@ -25,6 +25,10 @@ constexpr int rwf_nosignal = 0x100;
 constexpr std::size_t control_bytes =
     CMSG_SPACE(handles_per_message_max * sizeof(int)) + CMSG_SPACE(sizeof(ucred));
 
+void count_call() noexcept {
+    if (loop::current != nullptr) loop::current->counters.system_calls.add();
+}
+
 bool is_socket(handle_kind kind) noexcept {
     return kind == handle_kind::stream_socket || kind == handle_kind::datagram_socket;
 }
@@ -33,6 +37,7 @@ bool is_socket(handle_kind kind) noexcept {
 template <class Call>
 std::int32_t outcome_of(Call call) noexcept {
     for (;;) {
+        count_call();
         const auto returned = call();
         if (returned >= 0) return static_cast<std::int32_t>(returned);
         if (errno == EINTR) continue;
@@ -224,6 +229,7 @@ std::int32_t accept_now(int fd) noexcept {
 
 std::int32_t connect_now(const io_operation& op) noexcept {
     const auto& to = *static_cast<const socket_address*>(op.data().from());
+    count_call();
     const int returned = ::connect(op.target()->handle.handle(),
                                    reinterpret_cast<const sockaddr*>(to.bytes().data()),
                                    static_cast<socklen_t>(to.bytes().size()));
@@ -238,6 +244,7 @@ std::int32_t open_now(const io_operation& op) noexcept {
     const int flags = mode == open_mode::read        ? O_RDONLY
                       : mode == open_mode::write_new ? O_WRONLY | O_CREAT | O_TRUNC
                                                      : O_WRONLY | O_CREAT | O_APPEND;
+    count_call();
     const int fd =
         ::open(static_cast<const char*>(op.data().from()), flags | O_CLOEXEC | O_NONBLOCK, 0600);
     return fd >= 0 ? fd : -errno;
@@ -245,6 +252,7 @@ std::int32_t open_now(const io_operation& op) noexcept {
 
 std::int32_t wait_process_now(int fd) noexcept {
     siginfo_t about{};
+    count_call();
     if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(fd), &about,
                  WEXITED | WNOHANG) == 0) {
         if (about.si_pid == 0) return would_wait;
@@ -270,6 +278,7 @@ std::int32_t splice_now(const io_operation& op) noexcept {
 }
 
 std::int32_t shutdown_now(const io_operation& op) noexcept {
+    count_call();
     constexpr std::array how{SHUT_RD, SHUT_WR, SHUT_RDWR};
     return ::shutdown(op.target()->handle.handle(), how[op.size()]) == 0 ? 0 : -errno;
 }
@@ -290,12 +299,14 @@ std::int32_t write_with_sigpipe_blocked(int fd, std::span<const std::byte> bytes
 
 bool is_ready_now(int fd, short events) noexcept {
     pollfd asked{fd, events, 0};
+    count_call();
     return ::poll(&asked, 1, 0) > 0;
 }
 
 std::int32_t connect_outcome(int fd) noexcept {
     int error = 0;
     socklen_t size = sizeof error;
+    count_call();
     if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return -errno;
     return -error;
 }

@@ -2,6 +2,7 @@
 #include <conduit/runtime/counters.hpp>
 
 #include "../support/co_test.hpp"
+#include "../support/settle.hpp"
 
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/yield.hpp>
@@ -10,6 +11,7 @@
 #include <thread>
 
 using namespace conduit;
+using namespace conduit::test;
 
 namespace {
 
@@ -44,6 +46,18 @@ CO_TEST_CASE("a scheduler counts tasks and waits", "[runtime][counters]") {
     REQUIRE(here.tasks_spawned.value() == spawned + 1);
     REQUIRE(here.cancellations.value() == cancellations + 1);
     REQUIRE(here.resumptions.value() > 0);
+}
+
+TEST_CASE("a scheduler counts its calls to the kernel", "[runtime][counters]") {
+    auto body = []() -> task<std::uint64_t> {
+        handle_pair pair = attached_pipe();
+        const counter& calls = scheduler::current().counters().system_calls;
+        const std::uint64_t before = calls.value();
+        auto written = co_await pair.out.write_some(bytes_of("x"));
+        written.value();
+        co_return calls.value() - before;
+    };
+    REQUIRE(scheduler(scheduler_options().backend(backend_kind::epoll)).run(body()) == 1);
 }
 
 TEST_CASE("counters can be read from other threads while they count",

@@ -67,6 +67,8 @@ public:
 
     std::string_view name() const noexcept override { return inner_->name(); }
     conduit::kernel& kernel() noexcept override { return inner_->kernel(); }
+    void enter() override { inner_->enter(); }
+    void leave() noexcept override { inner_->leave(); }
     result<registration*> attach(unique_fd handle) override {
         auto made = inner_->attach(std::move(handle));
         if (made) (*made)->home = this;
