@@ -36,8 +36,8 @@ result<unique_fd> io_handle::detach() {
     if (registration_->taker != nullptr || registration_->giver != nullptr) {
         return std::make_error_code(std::errc::device_or_resource_busy);
     }
-    unique_fd handle = registration_->home->detach(*registration_);
-    forget();
+    auto handle = registration_->home->detach(*registration_);
+    if (handle) forget();
     return handle;
 }
 

@@ -51,7 +51,8 @@ public:
     [[nodiscard]] static result<io_handle> attach(unique_fd handle);
 
     /// Gives the handle back, to be attached elsewhere. Fails with
-    /// std::errc::device_or_resource_busy while an operation is in flight.
+    /// std::errc::device_or_resource_busy while an operation is in flight, or where the kernel has
+    /// received (receive_lent) or accepted (accept_many) ahead: take that first.
     [[nodiscard]] result<unique_fd> detach();
 
     bool is_open() const noexcept;

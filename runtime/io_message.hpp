@@ -70,15 +70,19 @@ private:
     bool with_credentials_ = false;
 };
 
+/// What comes along with bytes.
+struct ancillary_data {
+    std::vector<unique_fd> handles;     // close-on-exec
+    std::optional<credentials> sender;  // where the socket has pass_credentials set
+    bool truncated = false;             // bytes or handles were cut off: end the connection
+};
+
 /// What arrived. The bytes are in the buffer given here; their number is the operation's result.
-struct incoming_message {
+struct incoming_message : ancillary_data {
     explicit incoming_message(std::span<std::byte> room) noexcept : buffer(room) {}
 
     std::span<std::byte> buffer;
-    std::vector<unique_fd> handles;     // close-on-exec
-    std::optional<credentials> sender;  // where the socket has pass_credentials set
-    socket_address from;                // of a datagram
-    bool truncated = false;             // bytes or handles were cut off: end the connection
+    socket_address from;  // of a datagram
 };
 
 }  // namespace conduit

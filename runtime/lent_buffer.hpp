@@ -8,8 +8,11 @@
 
 #pragma once
 
+#include <conduit/runtime/io_message.hpp>
+
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -25,14 +28,21 @@ public:
     lent_buffer(lent_buffers& lender, std::uint32_t number,
                 std::span<const std::byte> bytes) noexcept
         : lender_(&lender), number_(number), bytes_(bytes) {}
+    /// A copy that a backend made because it needed the buffer.
+    lent_buffer(std::unique_ptr<std::byte[]> copy, std::span<const std::byte> bytes) noexcept
+        : bytes_(bytes), copy_(std::move(copy)) {}
     lent_buffer(lent_buffer&& other) noexcept
         : lender_(std::exchange(other.lender_, nullptr)),
           number_(other.number_),
-          bytes_(std::exchange(other.bytes_, {})) {}
+          bytes_(std::exchange(other.bytes_, {})),
+          copy_(std::move(other.copy_)),
+          ancillary_(std::move(other.ancillary_)) {}
     lent_buffer& operator=(lent_buffer&& other) noexcept {
         std::swap(lender_, other.lender_);
         std::swap(number_, other.number_);
         std::swap(bytes_, other.bytes_);
+        std::swap(copy_, other.copy_);
+        std::swap(ancillary_, other.ancillary_);
         return *this;
     }
     ~lent_buffer() {
@@ -42,12 +52,21 @@ public:
     std::span<const std::byte> bytes() const noexcept { return bytes_; }
     bool empty() const noexcept { return bytes_.empty(); }
 
+    /// The handles and credentials that came along through a Unix socket; null where nothing did.
+    /// Handles that are not taken out are closed with the buffer.
+    ancillary_data* ancillary() const noexcept { return ancillary_.get(); }
+    void set_ancillary(std::unique_ptr<ancillary_data> came) noexcept {
+        ancillary_ = std::move(came);
+    }
+
 private:
     void give_back() noexcept;
 
     lent_buffers* lender_ = nullptr;
     std::uint32_t number_ = 0;
     std::span<const std::byte> bytes_;
+    std::unique_ptr<std::byte[]> copy_;
+    std::unique_ptr<ancillary_data> ancillary_;
 };
 
 }  // namespace conduit

@@ -71,8 +71,9 @@ public:
 
     /// Takes over a handle. Fails with what the kernel says about waiting for it.
     virtual result<registration*> attach(unique_fd handle) = 0;
-    /// Gives an idle handle back and marks the registration closed.
-    virtual unique_fd detach(registration& idle) noexcept = 0;
+    /// Gives a handle back on which nothing waits, and marks the registration closed. Fails with
+    /// device_or_resource_busy when the kernel has received or accepted for it ahead.
+    virtual result<unique_fd> detach(registration& idle) noexcept = 0;
     /// Completes what waits with cancelled_outcome, ends the connection, closes the handle when the
     /// kernel has let go of it, and marks the registration closed.
     virtual void close(registration& ended) noexcept = 0;

@@ -10,7 +10,6 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -23,7 +22,6 @@ namespace {
 
 constexpr std::uint32_t taking_events = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 constexpr std::uint32_t giving_events = EPOLLOUT | EPOLLHUP | EPOLLERR;
-constexpr int lent_per_turn_max = 4;
 
 struct epoll_registration final : registration {
     using registration::registration;
@@ -55,7 +53,7 @@ public:
     conduit::kernel& kernel() noexcept override { return linux_kernel(); }
 
     result<registration*> attach(unique_fd handle) override;
-    unique_fd detach(registration& idle) noexcept override;
+    result<unique_fd> detach(registration& idle) noexcept override;
     void close(registration& ended) noexcept override;
 
     io_operation::progress start(io_operation& op) override;
@@ -107,28 +105,16 @@ result<registration*> epoll_backend::attach(unique_fd handle) {
     const auto kind = kernel().kind_of(handle);
     if (!kind) return kind.error();
     auto made = std::make_unique<epoll_registration>(*this, std::move(handle), *kind);
-    made->traits = traits_of(made->handle.handle());
+    made->traits = traits_of(*made);
     ++attached_;
     return made.release();
 }
 
-unique_fd epoll_backend::detach(registration& idle) noexcept {
+result<unique_fd> epoll_backend::detach(registration& idle) noexcept {
     unwatch(static_cast<epoll_registration&>(idle));
     idle.closed = true;
     --attached_;
     return std::move(idle.handle);
-}
-
-/// A peer must hear of the end at once, also while a duplicate lives in another process. A listener
-/// has no peer, and may be shared with processes that go on listening.
-void end_connection(const registration& ended) noexcept {
-    if (ended.kind != handle_kind::stream_socket) return;
-    int listens = 0;
-    socklen_t size = sizeof listens;
-    const int fd = ended.handle.handle();
-    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens == 0) {
-        ::shutdown(fd, SHUT_RDWR);
-    }
 }
 
 void epoll_backend::close(registration& ended) noexcept {
@@ -184,10 +170,14 @@ std::int32_t epoll_backend::attempt_lent(lent_operation& op) noexcept {
         if (!starved_.contains(op)) starved_.push_back(op);
         return would_wait;
     }
-    const std::int32_t outcome = read_now(target, target.traits, buffers_.memory(*number));
+    const std::span<std::byte> memory = buffers_.memory(*number);
+    std::unique_ptr<ancillary_data> came;
+    const std::int32_t outcome = read_lent_now(target, target.traits, memory, came);
     if (outcome > 0) {
         ++target.lent;
-        op.lend(buffers_.lend(*number, static_cast<std::size_t>(outcome)));
+        lent_buffer lent = buffers_.lend(*number, memory.first(static_cast<std::size_t>(outcome)));
+        lent.set_ancillary(std::move(came));
+        op.lend(std::move(lent));
         return outcome;
     }
     buffers_.give_back(*number);

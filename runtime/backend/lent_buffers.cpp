@@ -31,10 +31,6 @@ std::span<std::byte> lent_buffers::memory(std::uint32_t number) noexcept {
     return {memory_.get() + number * bytes_each_, bytes_each_};
 }
 
-lent_buffer lent_buffers::lend(std::uint32_t number, std::size_t bytes) noexcept {
-    return {*this, number, memory(number).first(bytes)};
-}
-
 void lent_buffers::give_back(std::uint32_t number) noexcept {
     free_.push_back(number);  // capacity for all was reserved
     returned_();

@@ -21,6 +21,9 @@
 
 namespace conduit {
 
+/// How many buffers one handle is lent in a turn, so that others get theirs.
+inline constexpr int lent_per_turn_max = 4;
+
 /// A fixed number of buffers of one size. The memory is not touched before it is first lent.
 class lent_buffers {
 public:
@@ -33,12 +36,16 @@ public:
     /// A free buffer's number, or nothing.
     std::optional<std::uint32_t> take() noexcept;
     std::span<std::byte> memory(std::uint32_t number) noexcept;
-    /// The loan of a taken buffer whose first `bytes` are filled.
-    lent_buffer lend(std::uint32_t number, std::size_t bytes) noexcept;
+    /// The loan of a taken buffer, of which `filled` is what arrived.
+    lent_buffer lend(std::uint32_t number, std::span<const std::byte> filled) noexcept {
+        return {*this, number, filled};
+    }
     /// Puts a taken or lent buffer back.
     void give_back(std::uint32_t number) noexcept;
 
     bool empty() const noexcept { return free_.empty(); }
+    std::size_t free() const noexcept { return free_.size(); }
+    std::size_t count() const noexcept { return count_; }
 
 private:
     std::size_t count_;

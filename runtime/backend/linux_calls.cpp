@@ -22,9 +22,6 @@ namespace {
 // linux/fs.h of 6.18; absent from Debian 12's headers.
 constexpr int rwf_nosignal = 0x100;
 
-constexpr std::size_t control_bytes =
-    CMSG_SPACE(handles_per_message_max * sizeof(int)) + CMSG_SPACE(sizeof(ucred));
-
 void count_call() noexcept {
     if (loop::current != nullptr) loop::current->counters.system_calls.add();
 }
@@ -138,11 +135,15 @@ public:
         return header;
     }
 
+    std::span<const std::byte> control() const noexcept {
+        return std::span(control_).first(native.msg_controllen);
+    }
+
     msghdr native{};
 
 private:
     iovec part_;
-    alignas(cmsghdr) std::array<std::byte, control_bytes> control_{};
+    alignas(cmsghdr) std::array<std::byte, control_bytes_max> control_{};
 };
 
 std::int32_t send_now(const io_operation& op) noexcept {
@@ -165,31 +166,51 @@ std::int32_t send_now(const io_operation& op) noexcept {
     });
 }
 
-/// Without credentials their room holds more handles than a message may carry: those are closed.
-void take_control(const cmsghdr& header, incoming_message& message) {
-    const unsigned char* data = CMSG_DATA(&header);
-    const std::size_t bytes = header.cmsg_len - CMSG_LEN(0);
-    if (header.cmsg_level != SOL_SOCKET) return;
-    if (header.cmsg_type == SCM_RIGHTS) {
+/// Calls `visit(type, data, bytes)` for each part of control data.
+template <class Visit>
+void for_each_part(std::span<const std::byte> control, Visit visit) {
+    msghdr native{};
+    native.msg_control = const_cast<std::byte*>(control.data());
+    native.msg_controllen = control.size();
+    for (cmsghdr* h = CMSG_FIRSTHDR(&native); h != nullptr; h = CMSG_NXTHDR(&native, h)) {
+        if (h->cmsg_level != SOL_SOCKET || h->cmsg_len < CMSG_LEN(0)) continue;
+        visit(h->cmsg_type, CMSG_DATA(h), h->cmsg_len - CMSG_LEN(0));
+    }
+}
+
+/// Calls `visit(fd)` for each handle in control data.
+template <class Visit>
+void for_each_handle(std::span<const std::byte> control, Visit visit) {
+    for_each_part(control, [&](int type, const unsigned char* data, std::size_t bytes) {
+        if (type != SCM_RIGHTS) return;
         for (std::size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int)) {
             int fd = -1;
             std::memcpy(&fd, data + at, sizeof fd);
-            unique_fd handle(fd);
-            if (message.handles.size() < handles_per_message_max) {
-                message.handles.push_back(std::move(handle));  // room was reserved before the call
-            } else {
-                message.truncated = true;
-            }
+            visit(fd);
         }
-    }
-    if (header.cmsg_type == SCM_CREDENTIALS && bytes >= sizeof(ucred)) {
+    });
+}
+
+/// Room for the handles was reserved. Without credentials their room holds more handles than a
+/// message may carry: those are closed.
+void take_control(std::span<const std::byte> control, ancillary_data& into) noexcept {
+    for_each_handle(control, [&](int fd) {
+        unique_fd handle(fd);
+        if (into.handles.size() < handles_per_message_max) {
+            into.handles.push_back(std::move(handle));
+        } else {
+            into.truncated = true;
+        }
+    });
+    for_each_part(control, [&](int type, const unsigned char* data, std::size_t bytes) {
+        if (type != SCM_CREDENTIALS || bytes < sizeof(ucred)) return;
         ucred native{};
         std::memcpy(&native, data, sizeof native);
-        credentials& sender = message.sender.emplace();
+        credentials& sender = into.sender.emplace();
         sender.pid = native.pid;
         sender.uid = native.uid;
         sender.gid = native.gid;
-    }
+    });
 }
 
 std::int32_t receive_now(const io_operation& op) {
@@ -198,7 +219,7 @@ std::int32_t receive_now(const io_operation& op) {
     message.handles.reserve(handles_per_message_max);
     message.sender.reset();
     message_header header(message.buffer);
-    header.use_control(control_bytes);
+    header.use_control(control_bytes_max);
     sockaddr_storage from{};
     header.native.msg_name = &from;
     header.native.msg_namelen = sizeof from;
@@ -208,10 +229,7 @@ std::int32_t receive_now(const io_operation& op) {
     });
     if (outcome < 0) return outcome;
     message.truncated = (header.native.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0;
-    for (cmsghdr* h = CMSG_FIRSTHDR(&header.native); h != nullptr;
-         h = CMSG_NXTHDR(&header.native, h)) {
-        take_control(*h, message);
-    }
+    take_control(header.control(), message);
     message.from = socket_address::from_bytes(
         std::as_bytes(std::span(&from, 1)).first(header.native.msg_namelen));
     return outcome;
@@ -263,12 +281,17 @@ std::int32_t wait_process_now(int fd) noexcept {
     return -errno;
 }
 
+bool is_nonblocking(int fd) noexcept {
+    const int flags = ::fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_NONBLOCK) != 0;
+}
+
 std::int32_t splice_now(const io_operation& op) noexcept {
     const int from = op.target()->handle.handle();
     const int to = static_cast<const registration*>(op.data().from())->handle.handle();
     std::size_t bytes = op.size();
     // SPLICE_F_NONBLOCK is for the pipe; what is at the other end goes by its own flags.
-    if (!traits_of(to).nonblocking) {
+    if (!is_nonblocking(to)) {
         if (!is_ready_now(to, POLLOUT)) return would_wait;
         bytes = std::min<std::size_t>(bytes, PIPE_BUF);
     }
@@ -285,12 +308,41 @@ std::int32_t shutdown_now(const io_operation& op) noexcept {
 
 }  // namespace
 
-descriptor_traits traits_of(int fd) noexcept {
+descriptor_traits traits_of(const registration& target) noexcept {
+    const int fd = target.handle.handle();
     descriptor_traits traits;
-    const int flags = ::fcntl(fd, F_GETFL);
-    traits.nonblocking = flags >= 0 && (flags & O_NONBLOCK) != 0;
-    traits.packets = flags >= 0 && (flags & O_DIRECT) != 0;
+    traits.nonblocking = is_nonblocking(fd);
+    if (is_socket(target.kind)) {
+        int domain = 0;
+        socklen_t size = sizeof domain;
+        traits.carries_handles =
+            ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+    }
     return traits;
+}
+
+std::unique_ptr<ancillary_data> ancillary_of(std::span<const std::byte> control, unsigned flags) {
+    const bool truncated = (flags & (MSG_CTRUNC | MSG_TRUNC)) != 0;
+    if (control.empty() && !truncated) return nullptr;
+    auto came = std::make_unique<ancillary_data>();
+    came->handles.reserve(handles_per_message_max);
+    came->truncated = truncated;
+    take_control(control, *came);
+    return came;
+}
+
+void close_handles_in(std::span<const std::byte> control) noexcept {
+    for_each_handle(control, [](int fd) { ::close(fd); });
+}
+
+void end_connection(const registration& ended) noexcept {
+    if (ended.kind != handle_kind::stream_socket) return;
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    const int fd = ended.handle.handle();
+    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens == 0) {
+        ::shutdown(fd, SHUT_RDWR);
+    }
 }
 
 std::int32_t write_with_sigpipe_blocked(int fd, std::span<const std::byte> bytes) noexcept {
@@ -319,6 +371,25 @@ std::int32_t read_now(const registration& from, const descriptor_traits& traits,
     }
     if (!traits.nonblocking && !is_ready_now(fd, POLLIN)) return would_wait;
     return outcome_of([&] { return ::read(fd, into.data(), into.size()); });
+}
+
+std::int32_t read_lent_now(const registration& from, const descriptor_traits& traits,
+                           std::span<std::byte> into,
+                           std::unique_ptr<ancillary_data>& came) noexcept {
+    if (!traits.carries_handles) return read_now(from, traits, into);
+    message_header header(into);
+    header.use_control(control_bytes_max);
+    const std::int32_t outcome = outcome_of([&] {
+        return ::recvmsg(from.handle.handle(), &header.native, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    });
+    if (outcome < 0) return outcome;
+    try {
+        came = ancillary_of(header.control(), static_cast<unsigned>(header.native.msg_flags));
+    } catch (const std::bad_alloc&) {
+        close_handles_in(header.control());
+        return -ENOMEM;
+    }
+    return outcome;
 }
 
 /// Whether a call for `op` could block the thread, seen from what poll(2) says now.

@@ -22,8 +22,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int lent_per_turn_max = 4;
-
 /// Registered handles and their operations have numbers, since addresses differ from run to run.
 struct sim_registration final : registration {
     sim_registration(backend& owner, unique_fd attached, std::uint64_t number) noexcept
@@ -60,7 +58,7 @@ public:
     std::uint64_t event_hash() const noexcept override { return hash_; }
 
     result<registration*> attach(unique_fd handle) override;
-    unique_fd detach(registration& idle) noexcept override;
+    result<unique_fd> detach(registration& idle) noexcept override;
     void close(registration& ended) noexcept override;
 
     io_operation::progress start(io_operation& op) override;
@@ -105,7 +103,7 @@ result<registration*> sim_backend::attach(unique_fd handle) {
     return new sim_registration(*this, std::move(handle), ++numbers_);
 }
 
-unique_fd sim_backend::detach(registration& idle) noexcept {
+result<unique_fd> sim_backend::detach(registration& idle) noexcept {
     idle.closed = true;
     return std::move(idle.handle);
 }
@@ -170,7 +168,8 @@ std::int32_t sim_backend::attempt_lent(lent_operation& op) {
         kernel_.read(op.target()->handle.handle(), buffers_.memory(*number));
     if (outcome > 0) {
         ++target.lent;
-        op.lend(buffers_.lend(*number, static_cast<std::size_t>(outcome)));
+        const auto bytes = static_cast<std::size_t>(outcome);
+        op.lend(buffers_.lend(*number, buffers_.memory(*number).first(bytes)));
     } else {
         buffers_.give_back(*number);
     }

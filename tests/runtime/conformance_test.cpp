@@ -222,7 +222,9 @@ CO_TEST_CASE("an operation on a closed handle fails", "[runtime][conformance]") 
 
 TEST_CASE("a scheduler that ends cancels whatever waits", "[runtime][conformance]") {
     const int descriptors = open_descriptors();
-    end_while_each_waits(scheduler_options().backend(backend_kind::epoll));
+    for (const backend_kind kind : kernel_backends()) {
+        end_while_each_waits(scheduler_options().backend(kind));
+    }
     end_while_each_waits(scheduler_options().backend(backend_kind::sim));
     REQUIRE(open_descriptors() == descriptors);
 }

@@ -165,7 +165,7 @@ TEST_CASE("without a descriptor left, making says so and what is open goes on",
         REQUIRE(written);
         REQUIRE(got.value() == 1);
     };
-    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
+    run_on_each_kernel(body);
 }
 
 TEST_CASE("an accept without a descriptor left fails, and succeeds later", "[runtime][fault]") {
@@ -185,7 +185,7 @@ TEST_CASE("an accept without a descriptor left fails, and succeeds later", "[run
         REQUIRE(refused == std::errc::too_many_files_open);
         REQUIRE(peer);
     };
-    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
+    run_on_each_kernel(body);
 }
 
 TEST_CASE("a scheduler that cannot have a descriptor says which and why", "[runtime][fault]") {

@@ -397,7 +397,7 @@ TEST_CASE("a blocking pipe does not block the thread", "[runtime][io]") {
         co_await scope.join();
         REQUIRE(got == text);
     };
-    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
+    run_on_each_kernel(body);
 }
 
 TEST_CASE("moving from or to a blocking socket does not block the thread", "[runtime][io]") {
@@ -423,7 +423,7 @@ TEST_CASE("moving from or to a blocking socket does not block the thread", "[run
         REQUIRE(ended == std::error_code());
         REQUIRE(given == 11);
     };
-    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
+    run_on_each_kernel(body);
 }
 
 TEST_CASE("what takes only certain sizes says so and stays usable", "[runtime][io]") {
@@ -435,7 +435,7 @@ TEST_CASE("what takes only certain sizes says so and stays usable", "[runtime][i
         REQUIRE(refused.error() == std::errc::invalid_argument);
         REQUIRE(taken.value() == count.size());
     };
-    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
+    run_on_each_kernel(body);
 }
 
 TEST_CASE("a blocking listener does not block the thread, a blocking connect is refused",
@@ -459,7 +459,7 @@ TEST_CASE("a blocking listener does not block the thread, a blocking connect is 
         REQUIRE(peer);
         REQUIRE(refused.error() == std::errc::operation_not_supported);
     };
-    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
+    run_on_each_kernel(body);
 }
 
 TEST_CASE("attaching nothing, or something closed, fails", "[runtime][io]") {
@@ -470,7 +470,7 @@ TEST_CASE("attaching nothing, or something closed, fails", "[runtime][io]") {
         REQUIRE(closed.error() == std::errc::bad_file_descriptor);
         co_return;
     };
-    scheduler(scheduler_options().backend(backend_kind::epoll)).run(attach_wrong_things());
+    run_on_each_kernel(attach_wrong_things);
 }
 
 CO_TEST_CASE("an operation whose handle is closed before it starts fails", "[runtime][io]") {
@@ -554,7 +554,7 @@ TEST_CASE("a pipe whose writer keeps packets apart is read to its end", "[runtim
         auto bytes = co_await pending;
         REQUIRE(bytes == 2);
     };
-    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
+    run_on_each_kernel(body);
 }
 
 TEST_CASE("closing one handle on a listener leaves the others listening", "[runtime][io]") {
@@ -567,5 +567,5 @@ TEST_CASE("closing one handle on a listener leaves the others listening", "[runt
         auto connected = co_await client.connect(address);
         REQUIRE(connected);
     };
-    scheduler(scheduler_options().backend(backend_kind::epoll)).run(body());
+    run_on_each_kernel(body);
 }

@@ -56,6 +56,18 @@ bool is_selected(std::string_view backend) {
     return only == nullptr || backend == only;
 }
 
+const char* name_of(backend_kind kind) { return kind == backend_kind::uring ? "uring" : "epoll"; }
+
+bool can_have_uring() {
+    try {
+        const scheduler probe(scheduler_options().backend(backend_kind::uring));
+        return true;
+    } catch (const std::system_error& why) {
+        skip(why.what());
+        return false;
+    }
+}
+
 std::vector<std::uint64_t> selected_seeds() {
     if (const char* only = std::getenv("CONDUIT_TEST_SEED")) return {std::stoull(only)};
     std::vector<std::uint64_t> all;
@@ -95,11 +107,28 @@ int open_descriptors() {
     return static_cast<int>(std::distance(begin(listing), end(listing)));
 }
 
-void run_on_every_backend(co_body body) {
-    if (is_selected("epoll")) {
-        DYNAMIC_SECTION("on epoll") {
-            run_on(scheduler_options().backend(backend_kind::epoll), body);
+const std::vector<backend_kind>& kernel_backends() {
+    static const std::vector<backend_kind> usable = [] {
+        std::vector<backend_kind> found;
+        if (is_selected("epoll")) found.push_back(backend_kind::epoll);
+        if (is_selected("uring") && can_have_uring()) found.push_back(backend_kind::uring);
+        return found;
+    }();
+    return usable;
+}
+
+void run_on_each_kernel(task<> (*body)()) {
+    for (const backend_kind kind : kernel_backends()) {
+        DYNAMIC_SECTION("on " << name_of(kind)) {
+            scheduler(scheduler_options().backend(kind)).run(body());
+            ran();
         }
+    }
+}
+
+void run_on_every_backend(co_body body) {
+    for (const backend_kind kind : kernel_backends()) {
+        DYNAMIC_SECTION("on " << name_of(kind)) { run_on(scheduler_options().backend(kind), body); }
     }
     if (!is_selected("sim")) return;
     DYNAMIC_SECTION("on sim") {

@@ -8,7 +8,7 @@
 //
 // What a backend answers with not_supported is a visible skip there. Descriptors and tasks are
 // counted before and after. A body that sees no completion for 30 seconds fails with the task dump.
-// CONDUIT_TEST_BACKEND=epoll|sim runs one backend only; CONDUIT_TEST_SEED=n one seed only.
+// CONDUIT_TEST_BACKEND=epoll|uring|sim runs one backend only; CONDUIT_TEST_SEED=n one seed only.
 
 #pragma once
 
@@ -18,12 +18,20 @@
 
 #include <catch2/catch.hpp>
 
+#include <vector>
+
 namespace conduit::test {
 
 using co_body = task<> (*)(task_scope&);
 
 /// Runs `body` on each backend, as one Catch2 section each.
 void run_on_every_backend(co_body body);
+
+/// epoll, and io_uring where this machine allows it; a visible skip where it does not.
+const std::vector<backend_kind>& kernel_backends();
+
+/// For what needs a real kernel and no scope: runs `body` on each of kernel_backends().
+void run_on_each_kernel(task<> (*body)());
 
 /// How many file descriptors this process has open.
 int open_descriptors();

@@ -74,7 +74,7 @@ public:
         if (made) (*made)->home = this;
         return made;
     }
-    unique_fd detach(registration& idle) noexcept override { return inner_->detach(idle); }
+    result<unique_fd> detach(registration& idle) noexcept override { return inner_->detach(idle); }
     void close(registration& ended) noexcept override { inner_->close(ended); }
     io_operation::progress start(io_operation& op) override {
         if (op.code() == io_code::close || ++plan_.seen != plan_.nth) return inner_->start(op);

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What the sanitizers must be told when memory goes to the kernel and comes back: neither sees what
+// the kernel does with it. While the kernel fills a buffer, touching it is reported by
+// AddressSanitizer; a buffer that was freed meanwhile is found when the request completes. Nothing
+// of this exists in other builds.
+
+#pragma once
+
+#include <conduit/runtime/assert.hpp>
+
+#include <cstddef>
+#include <span>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CONDUIT_ASAN 1
+#include <sanitizer/asan_interface.h>
+#endif
+#if __has_feature(thread_sanitizer)
+#define CONDUIT_TSAN 1
+#include <sanitizer/tsan_interface.h>
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define CONDUIT_ASAN 1
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace conduit::kernel_memory {
+
+/// The kernel may fill `memory` from now on.
+inline void lend([[maybe_unused]] std::span<std::byte> memory) noexcept {
+#ifdef CONDUIT_ASAN
+    CONDUIT_ASSERT(__asan_region_is_poisoned(memory.data(), memory.size()) == nullptr,
+                   "an operation was given a buffer that is freed or used by another operation");
+    __asan_poison_memory_region(memory.data(), memory.size());
+#endif
+}
+
+/// The kernel has let go of `memory`.
+inline void take_back([[maybe_unused]] std::span<std::byte> memory) noexcept {
+#ifdef CONDUIT_ASAN
+    void* freed_at = nullptr;
+    int thread = 0;
+    CONDUIT_ASSERT(__asan_get_free_stack(memory.data(), &freed_at, 1, &thread) == 0,
+                   "a buffer was freed while an operation owned it");
+    __asan_unpoison_memory_region(memory.data(), memory.size());
+#endif
+}
+
+/// What this thread wrote so far happens before the matching came_back().
+inline void handed_over([[maybe_unused]] void* request) noexcept {
+#ifdef CONDUIT_TSAN
+    __tsan_release(request);
+#endif
+}
+inline void came_back([[maybe_unused]] void* request) noexcept {
+#ifdef CONDUIT_TSAN
+    __tsan_acquire(request);
+#endif
+}
+
+}  // namespace conduit::kernel_memory

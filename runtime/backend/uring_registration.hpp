@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// A handle as io_uring knows it: one request in flight for each side at most, and what the kernel
+// received before anyone asked. A request outlives the operation it was made for where that is
+// withdrawn, and keeps the handle open until the kernel has let go of it.
+
+#pragma once
+
+#include <conduit/runtime/backend/arrivals.hpp>
+#include <conduit/runtime/backend/backend.hpp>
+#include <conduit/runtime/backend/linux_calls.hpp>
+#include <conduit/runtime/intrusive_list.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace conduit {
+
+struct uring_registration;
+struct in_kernel;   // tag: requests in flight
+struct in_backlog;  // tag: requests that the kernel could not take yet
+struct in_hoard;    // tag: handles with arrivals
+
+/// What a completion of a request means.
+enum class request_kind : std::uint8_t {
+    transfer,     // bytes were moved to or from the operation's own memory
+    readiness,    // the operation may be tried now
+    connection,   // one was accepted
+    connections,  // one was accepted, and more will be
+    buffers,      // a lent buffer was filled, and maybe more will be
+};
+
+/// What the kernel is asked to do for one side of a handle.
+struct request : list_hook<in_kernel>, list_hook<in_backlog> {
+    request(uring_registration& handle, side which) noexcept : owner(&handle), of(which) {}
+
+    bool is_in_flight() const noexcept { return list_hook<in_kernel>::is_linked(); }
+    bool is_for(const io_operation& op) const noexcept { return made_for == &op; }
+
+    uring_registration* owner;
+    side of;
+    request_kind kind = request_kind::readiness;
+    const io_operation* made_for = nullptr;  // while in flight; null for what serves any operation
+    bool cancelled = false;                  // that operation was asked to end
+    bool withdrawn = false;                  // that operation is being destroyed
+    bool is_ending = false;                  // the kernel was asked to end the request
+    bool must_poll = false;                  // the kernel does not wait by itself on this handle
+    bool is_ready = false;                   // it was polled
+};
+
+struct uring_registration final : registration, list_hook<in_hoard> {
+    uring_registration(backend& made_on, unique_fd attached, handle_kind what) noexcept
+        : registration(made_on, std::move(attached), what), traits(traits_of(*this)) {}
+
+    request& of(side which) noexcept { return which == side::taking ? taking : giving; }
+    bool is_in_flight() const noexcept { return taking.is_in_flight() || giving.is_in_flight(); }
+    bool is_socket() const noexcept {
+        return kind == handle_kind::stream_socket || kind == handle_kind::datagram_socket;
+    }
+    /// Whether the kernel itself waits for what a read needs.
+    bool waits_in_kernel() const noexcept {
+        return is_socket() || kind == handle_kind::file ||
+               (kind == handle_kind::pipe && traits.nonblocking);
+    }
+
+    descriptor_traits traits;
+    request taking{*this, side::taking};
+    request giving{*this, side::giving};
+    bool try_to_take = true;  // a read may find something: the last one did not run dry
+    arrivals received;
+    std::vector<int> connections;      // accepted, oldest first
+    std::optional<std::int32_t> last;  // how receiving or accepting ended, after what arrived
+    int lent = 0;                      // buffers lent in turn `lent_in`
+    std::uint64_t lent_in = 0;
+    io_operation* closer = nullptr;  // waits until the kernel has let go
+};
+
+inline uring_registration& registration_of(const io_operation& op) noexcept {
+    return static_cast<uring_registration&>(*op.target());
+}
+inline request& request_of(const io_operation& op) noexcept {
+    return registration_of(op).of(side_of(op.code()));
+}
+
+}  // namespace conduit
