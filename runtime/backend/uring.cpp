@@ -86,7 +86,7 @@ private:
     void forget(io_operation& op) noexcept;
 
     // Asking the kernel.
-    void make_ring();
+    void use(std::unique_ptr<ring> made);
     void arm(request& r) noexcept;
     void prepare(io_uring_sqe& next, request& r, io_operation& op) noexcept;
     void prepare_poll(io_uring_sqe& next, request& r, const io_operation& op) noexcept;
@@ -120,6 +120,7 @@ private:
     lent_buffers buffers_;
     std::size_t lent_bytes_;
     std::vector<bool> supplied_;  // by number: the ring has it
+    std::size_t supplied_count_ = 0;
     msghdr message_shape_{};
     std::uint64_t turn_ = 1;
     int attached_ = 0;  // handles
@@ -156,15 +157,16 @@ uring_backend::uring_backend(const scheduler_options& options, uring_wish wish,
       lent_bytes_(options.lent_buffer_bytes()),
       supplied_(options.lent_buffers()) {
     message_shape_.msg_controllen = control_bytes_max;
-    make_ring();
+    auto made = std::make_unique<ring>(limits_);
     const auto lacking = std::make_error_code(std::errc::not_supported);
-    if (const char* missing = ring_->missing_operation()) {
+    if (const char* missing = made->missing_operation()) {
         throw std::system_error(lacking, "io_uring of this kernel has no " + std::string(missing));
     }
-    if (wish == uring_wish::the_best && !ring_->is_deferred()) {
+    if (wish == uring_wish::the_best && !made->is_deferred()) {
         throw std::system_error(lacking, "io_uring of this kernel has no DEFER_TASKRUN");
     }
-    options.log()(log_level::debug, "backend uring: " + ring_->description());
+    use(std::move(made));
+    if (options.log()) options.log()(log_level::debug, "backend uring: " + ring_->description());
 }
 
 uring_backend::~uring_backend() {
@@ -175,9 +177,8 @@ uring_backend::~uring_backend() {
     }
 }
 
-/// For the thread that enters it first. What the old ring had as buffers, the new one has.
-void uring_backend::make_ring() {
-    auto made = std::make_unique<ring>(limits_);
+/// What the ring before had as buffers, the new one has.
+void uring_backend::use(std::unique_ptr<ring> made) {
     made->make_buffer_group(buffers_.count());
     for (std::uint32_t i = 0; i < supplied_.size(); ++i) {
         if (supplied_[i]) made->supply(static_cast<std::uint16_t>(i), buffers_.memory(i));
@@ -190,7 +191,7 @@ void uring_backend::make_ring() {
 void uring_backend::enter() {
     forks_ = forks();
     if (ring_->begin_run()) return;
-    make_ring();
+    use(std::make_unique<ring>(limits_));  // the one before is another thread's
     ring_->begin_run();
 }
 
@@ -624,6 +625,7 @@ void uring_backend::received(request& r, const ring::completed& done) noexcept {
     if ((done.flags & IORING_CQE_F_BUFFER) != 0) {
         const std::uint32_t number = done.flags >> IORING_CQE_BUFFER_SHIFT;
         supplied_[number] = false;
+        --supplied_count_;
         arrival came(number, done.result > 0 ? static_cast<std::size_t>(done.result) : 0,
                      handle.traits.carries_handles && done.result > 0);
         has_bytes = done.result > 0 && !came.payload(buffers_).empty();
@@ -638,7 +640,9 @@ void uring_backend::received(request& r, const ring::completed& done) noexcept {
         if (done.result >= 0) {
             handle.last = 0;
         } else if (done.result == -ENOBUFS) {
-            if (op != nullptr && op->code() == io_code::receive_lent) park(*op);
+            // One that came back since the kernel looked wakes nobody, so it is asked again then.
+            const bool none = supplied_count_ == 0;
+            if (none && op != nullptr && op->code() == io_code::receive_lent) park(*op);
         } else if (done.result == -EAGAIN) {
             r.must_poll = true;
         } else if (!is_ended(done.result)) {
@@ -711,6 +715,7 @@ void uring_backend::distribute() noexcept {
         if (starved_.empty()) {
             const std::uint32_t number = *buffers_.take();
             supplied_[number] = true;
+            ++supplied_count_;
             ring_->supply(static_cast<std::uint16_t>(number), buffers_.memory(number));
         } else {
             promised_.push_back(starved_.pop_front());

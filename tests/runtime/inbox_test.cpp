@@ -37,7 +37,7 @@ private:
     event& target_;
 };
 
-scheduler_options on_epoll() { return scheduler_options().backend(backend_kind::epoll); }
+scheduler_options on(backend_kind kernel) { return scheduler_options().backend(kernel); }
 
 /// Tries, when it is stopped at the end of its scheduler, to begin something new there.
 task<> send_at_the_end(inbox& here, wakeup& work, wakeup& other, std::vector<bool>& taken) {
@@ -79,7 +79,8 @@ CO_TEST_CASE("what is taken back is not delivered", "[runtime][inbox]") {
 }
 
 TEST_CASE("a message wakes a scheduler that sleeps", "[runtime][inbox][threads]") {
-    scheduler sched(on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    scheduler sched(on(kernel));
     for (int i = 0; i < 200; ++i) {
         event arrived;
         set_event message(arrived);
@@ -100,12 +101,13 @@ TEST_CASE("a message wakes a scheduler that sleeps", "[runtime][inbox][threads]"
 }
 
 TEST_CASE("a scheduler that ends takes no new work, and then nothing", "[runtime][inbox]") {
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
     std::vector<int> order;
     std::vector<bool> taken;
     note work(order, 1);
     note other(order, 2);
     {
-        scheduler sched(on_epoll());
+        scheduler sched(on(kernel));
         sched.run([](note& one, note& two, std::vector<bool>& results) -> task<> {
             scheduler& here = scheduler::current();
             here.guests().spawn(send_at_the_end(*here.inbox(), one, two, results));
@@ -119,11 +121,12 @@ TEST_CASE("a scheduler that ends takes no new work, and then nothing", "[runtime
 }
 
 TEST_CASE("an inbox outlives its scheduler and abandons what was on its way", "[runtime][inbox]") {
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
     std::vector<int> order;
     note one(order, 1);
     std::shared_ptr<inbox> kept;
     {
-        const scheduler never_run(on_epoll());
+        const scheduler never_run(on(kernel));
         kept = never_run.inbox();
         REQUIRE(kept->send(one));
     }

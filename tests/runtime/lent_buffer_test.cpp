@@ -125,22 +125,28 @@ CO_TEST_CASE("more arrives than one turn lends", "[runtime][lent]") {
 }
 
 TEST_CASE("receivers without a buffer are parked and served in order", "[runtime][lent]") {
-    scheduler(two_buffers(backend_kind::epoll)).run(starve(true));
-    scheduler(two_buffers(backend_kind::epoll)).run(starve(false));
+    for (const backend_kind kernel : kernel_backends()) {
+        scheduler(two_buffers(kernel)).run(starve(true));
+        scheduler(two_buffers(kernel)).run(starve(false));
+    }
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         scheduler(two_buffers(backend_kind::sim).seed(seed)).run(starve(false));
     }
 }
 
 TEST_CASE("a parked receiver that is destroyed leaves its place", "[runtime][lent]") {
-    scheduler(two_buffers(backend_kind::epoll)).run(destroy_parked());
+    for (const backend_kind kernel : kernel_backends()) {
+        scheduler(two_buffers(kernel)).run(destroy_parked());
+    }
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         scheduler(two_buffers(backend_kind::sim).seed(seed)).run(destroy_parked());
     }
 }
 
 TEST_CASE("a buffer promised to a receiver that is stopped goes to the next", "[runtime][lent]") {
-    scheduler(two_buffers(backend_kind::epoll)).run(stop_promised());
+    for (const backend_kind kernel : kernel_backends()) {
+        scheduler(two_buffers(kernel)).run(stop_promised());
+    }
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         scheduler(two_buffers(backend_kind::sim).seed(seed)).run(stop_promised());
     }

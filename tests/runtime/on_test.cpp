@@ -28,7 +28,7 @@ namespace {
 
 constexpr int errands_under_stop = 2000;
 
-scheduler_options on_epoll() { return scheduler_options().backend(backend_kind::epoll); }
+scheduler_options on(backend_kind kernel) { return scheduler_options().backend(kernel); }
 
 task<std::thread::id> thread_of_task() {
     co_await yield();
@@ -142,7 +142,8 @@ CO_TEST_CASE("on the current scheduler runs in place", "[runtime][on]") {
 }
 
 TEST_CASE("on yields what a task on another thread returned", "[runtime][on][threads]") {
-    runtime workers(2, on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    runtime workers(2, on(kernel));
     workers.run([](runtime& both) -> task<> {
         auto there = co_await on(both.worker(1), thread_of_task());
         REQUIRE(there != std::this_thread::get_id());
@@ -154,13 +155,15 @@ TEST_CASE("on yields what a task on another thread returned", "[runtime][on][thr
 }
 
 TEST_CASE("on rethrows what a task on another thread threw", "[runtime][on][threads]") {
-    runtime workers(2, on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    runtime workers(2, on(kernel));
     const std::string what = workers.run(what_it_throws(workers.worker(1), fail()));
     REQUIRE(what == "from there");
 }
 
 TEST_CASE("a deadline goes along to another scheduler", "[runtime][on][threads]") {
-    runtime workers(2, on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    runtime workers(2, on(kernel));
     workers.run([](scheduler& there) -> task<> {
         const clock::time_point due = clock::now() + 1h;
         const clock::time_point seen = co_await within(due, on(there, deadline_there()));
@@ -169,7 +172,8 @@ TEST_CASE("a deadline goes along to another scheduler", "[runtime][on][threads]"
 }
 
 TEST_CASE("a stop request is forwarded and waited for", "[runtime][on][threads]") {
-    runtime workers(2, on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    runtime workers(2, on(kernel));
     workers.run([](scheduler& there) -> task<> {
         auto begun = make_flag();
         task_scope scope;
@@ -184,7 +188,8 @@ TEST_CASE("a stop request is forwarded and waited for", "[runtime][on][threads]"
 }
 
 TEST_CASE("destroying who waits stops the task there", "[runtime][on][threads]") {
-    runtime workers(2, on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    runtime workers(2, on(kernel));
     workers.run([](scheduler& there) -> task<> {
         auto begun = make_flag();
         auto ended = make_flag();
@@ -198,15 +203,17 @@ TEST_CASE("destroying who waits stops the task there", "[runtime][on][threads]")
 }
 
 TEST_CASE("a scheduler that has ended takes no errand", "[runtime][on][threads]") {
-    scheduler ended(on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    scheduler ended(on(kernel));
     ended.run(number(1));
     const std::error_code code = run(code_it_throws(ended, number(2)));
     REQUIRE(code == errc::cancelled);
 }
 
 TEST_CASE("an errand to a scheduler that never runs comes back", "[runtime][on][threads]") {
-    std::optional<scheduler> never(on_epoll());
-    runtime workers(1, on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    std::optional<scheduler> never(on(kernel));
+    runtime workers(1, on(kernel));
     std::thread destroyer;
     const std::error_code code = workers.run(
         [](std::optional<scheduler>& there, std::thread& other) -> task<std::error_code> {
@@ -223,9 +230,10 @@ TEST_CASE("an errand to a scheduler that never runs comes back", "[runtime][on][
 }
 
 TEST_CASE("errands to a scheduler that ends are stopped and come back", "[runtime][on][threads]") {
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
     std::atomic<int> ended{0};
-    runtime home(1, on_epoll());
-    scheduler there(on_epoll());
+    runtime home(1, on(kernel));
+    scheduler there(on(kernel));
     there.run([](runtime& from, scheduler& to, std::atomic<int>& count) -> task<> {
         const bool posted = from.worker(0).post([&to, &count] {
             for (int i = 0; i < 10; ++i) {
@@ -243,7 +251,8 @@ TEST_CASE("errands to a scheduler that ends are stopped and come back", "[runtim
 
 TEST_CASE("parameters and frame of an errand end on the thread they are from",
           "[runtime][on][threads]") {
-    runtime workers(1, on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    runtime workers(1, on(kernel));
     const auto here = std::this_thread::get_id();
     std::thread::id end;
     const std::int64_t frames = frame_pool::of_thread().live();
@@ -260,7 +269,8 @@ TEST_CASE("parameters and frame of an errand end on the thread they are from",
 }
 
 TEST_CASE("errands and stops may cross between workers", "[runtime][on][threads]") {
-    runtime workers(3, on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    runtime workers(3, on(kernel));
     std::atomic<int> ended{0};
     constexpr int rounds = errands_under_stop / 3;
     workers.run([](runtime& all, std::atomic<int>& count) -> task<> {

@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-scheduler_options on_epoll() { return scheduler_options().backend(backend_kind::epoll); }
+scheduler_options on(backend_kind kernel) { return scheduler_options().backend(kernel); }
 
 task<int> number(int value) {
     co_await yield();
@@ -66,7 +66,7 @@ private:
 
 std::error_code code_of_start(std::size_t workers) {
     try {
-        runtime none(workers, on_epoll());
+        runtime none(workers, on(backend_kind::epoll));
     } catch (const std::system_error& error) {
         return error.code();
     }
@@ -76,7 +76,8 @@ std::error_code code_of_start(std::size_t workers) {
 }  // namespace
 
 TEST_CASE("a runtime runs a task on its first worker", "[runtime][threads]") {
-    runtime workers(2, on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    runtime workers(2, on(kernel));
     REQUIRE(workers.size() == 2);
     const bool first = workers.run([](runtime& all) -> task<bool> {
         co_return &scheduler::current() == &all.worker(0);
@@ -87,7 +88,8 @@ TEST_CASE("a runtime runs a task on its first worker", "[runtime][threads]") {
 }
 
 TEST_CASE("a runtime takes tasks from several threads at a time", "[runtime][threads]") {
-    runtime workers(1, on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    runtime workers(1, on(kernel));
     std::atomic<int> sum{0};
     std::vector<std::thread> callers;
     for (int i = 0; i < 8; ++i) {
@@ -98,16 +100,18 @@ TEST_CASE("a runtime takes tasks from several threads at a time", "[runtime][thr
 }
 
 TEST_CASE("workers get no signals", "[runtime][threads]") {
-    runtime workers(1, on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    runtime workers(1, on(kernel));
     REQUIRE_FALSE(workers.run(gets_signals()));
     REQUIRE(run(gets_signals()));
 }
 
 TEST_CASE("destroying a runtime stops its tasks and waits for them", "[runtime][threads]") {
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
     std::atomic<int> begun{0};
     std::atomic<int> ended{0};
     {
-        runtime workers(3, on_epoll());
+        runtime workers(3, on(kernel));
         for (std::size_t i = 0; i < 3; ++i) {
             const bool posted = workers.worker(i).post(
                 [&begun, &ended] { scheduler::current().guests().spawn(note_end(begun, ended)); });

@@ -29,7 +29,7 @@ constexpr int rounds_with_losses = 2'000;
 
 using box = std::unique_ptr<int>;
 
-scheduler_options on_epoll() { return scheduler_options().backend(backend_kind::epoll); }
+scheduler_options on(backend_kind kernel) { return scheduler_options().backend(kernel); }
 
 task<std::error_code> push_one(shared_queue<box>& to, int value) {
     auto pushed = co_await to.push(std::make_unique<int>(value));
@@ -220,10 +220,11 @@ TEST_CASE("closing a shared queue frees the threads that block at it",
 }
 
 TEST_CASE("many threads and schedulers share a queue", "[runtime][shared_queue][threads]") {
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
     shared_queue<std::int64_t> shared(16);
     tally all;
     std::atomic<int> producers{4};
-    runtime workers(2, on_epoll());
+    runtime workers(2, on(kernel));
     std::vector<std::thread> threads;
     for (int i = 0; i < 2; ++i) {
         threads.emplace_back([&] {
@@ -249,6 +250,7 @@ TEST_CASE("many threads and schedulers share a queue", "[runtime][shared_queue][
 
 TEST_CASE("tasks that stop or are destroyed lose no item of a shared queue",
           "[runtime][shared_queue][threads]") {
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
     shared_queue<std::int64_t> shared(4);
     tally all;
     std::int64_t pushed = 0;
@@ -259,7 +261,7 @@ TEST_CASE("tasks that stop or are destroyed lose no item of a shared queue",
             sum += n;
         }
     });
-    runtime workers(2, on_epoll());
+    runtime workers(2, on(kernel));
     workers.run([](runtime& both, auto& q, tally& seen) -> task<> {
         task_scope scope;
         scope.spawn(on(both.worker(1), pop_for_a_while(q, seen, rounds_with_losses)));

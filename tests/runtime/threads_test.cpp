@@ -31,7 +31,7 @@ constexpr int producers = 4;
 constexpr int stop_races = 3'000;
 constexpr int endings = 300;
 
-scheduler_options on_epoll() { return scheduler_options().backend(backend_kind::epoll); }
+scheduler_options on(backend_kind kernel) { return scheduler_options().backend(kernel); }
 
 /// Counts on the scheduler's thread only.
 struct counted {
@@ -60,7 +60,8 @@ task<> do_turns(int turns) {
 }  // namespace
 
 TEST_CASE("a million posts from several threads all arrive", "[runtime][threads]") {
-    scheduler sched(on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    scheduler sched(on(kernel));
     counted count;
     count.expected = posts;
     std::atomic<bool> running{false};
@@ -83,7 +84,8 @@ TEST_CASE("a million posts from several threads all arrive", "[runtime][threads]
 }
 
 TEST_CASE("a stop request from another thread meets a task anywhere", "[runtime][threads]") {
-    scheduler sched(on_epoll());
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    scheduler sched(on(kernel));
     for (int i = 0; i < stop_races; ++i) {
         // On the heap, for g++ 12 warns of its constructor at -Og.
         const auto source = std::make_unique<std::stop_source>();
@@ -98,12 +100,13 @@ TEST_CASE("a stop request from another thread meets a task anywhere", "[runtime]
 }
 
 TEST_CASE("one stop request reaches tasks on several schedulers", "[runtime][threads]") {
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
     const auto source = std::make_unique<std::stop_source>();
     std::atomic<bool> begun[2] = {false, false};
     std::vector<std::thread> threads;
     for (int i = 0; i < 2; ++i) {
-        threads.emplace_back([&source, &flag = begun[i]] {
-            scheduler sched(on_epoll());
+        threads.emplace_back([&source, kernel, &flag = begun[i]] {
+            scheduler sched(on(kernel));
             flag = true;
             const std::error_code why =
                 sched.run([](std::stop_token token) -> task<std::error_code> {
@@ -118,10 +121,11 @@ TEST_CASE("one stop request reaches tasks on several schedulers", "[runtime][thr
 }
 
 TEST_CASE("a scheduler may end while others post", "[runtime][threads]") {
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
     std::atomic<std::int64_t> delivered{0};
     std::atomic<std::int64_t> accepted{0};
     for (int i = 0; i < endings; ++i) {
-        scheduler sched(on_epoll());
+        scheduler sched(on(kernel));
         std::atomic<bool> running{false};
         std::thread poster([&] {
             while (!running) std::this_thread::yield();
@@ -139,9 +143,10 @@ TEST_CASE("a scheduler may end while others post", "[runtime][threads]") {
 
 TEST_CASE("what is posted to a scheduler that never runs is dropped with it",
           "[runtime][threads]") {
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
     auto alive = std::make_shared<int>(0);
     {
-        scheduler sched(on_epoll());
+        scheduler sched(on(kernel));
         REQUIRE(sched.post([alive] { ++*alive; }));
         REQUIRE(alive.use_count() == 2);
     }
