@@ -4,7 +4,7 @@
 // filter says, or with ENOSYS, as an older kernel or a narrower filter does. Its exit code is the
 // command's; 77, ctest's skip, where no filter may be installed.
 //
-//     conduit_without_io_uring EPERM -- conduit_tests "~[tidy]"
+//     conduit_without_io_uring EPERM -- conduit_tests "~[.]~[tidy]"
 
 #include <linux/audit.h>
 #include <linux/filter.h>
