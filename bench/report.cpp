@@ -25,6 +25,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -59,7 +60,13 @@ constexpr auto works = std::to_array<work>({
 
 using by_round = std::map<int, double>;
 using by_who = std::map<std::string, by_round, std::less<>>;
-using all_samples = std::map<std::string, by_who, std::less<>>;
+using by_work = std::map<std::string, by_who, std::less<>>;
+
+/// What the programs said in each round.
+struct all_samples {
+    by_work cost;   // time, in the unit of the work
+    by_work calls;  // system calls, from those that count them
+};
 
 double median(std::vector<double> values) {
     std::sort(values.begin(), values.end());
@@ -86,9 +93,12 @@ void add_sample(const json& entry, int round, all_samples& samples) {
     const work* what = find_work(name.substr(0, slash));
     if (what == nullptr || slash == std::string::npos) return;
     const std::string rest = name.substr(slash + 1);
+    const std::string who = rest.substr(0, rest.find('/'));
     const double value = entry.at(std::string(what->time));
-    samples[std::string(what->name)][rest.substr(0, rest.find('/'))][round] =
+    samples.cost[std::string(what->name)][who][round] =
         in_unit(value, entry.at("time_unit").get<std::string>(), what->unit);
+    const auto calls = entry.find("syscalls");
+    if (calls != entry.end()) samples.calls[std::string(what->name)][who][round] = *calls;
 }
 
 all_samples read_rounds(const std::filesystem::path& folder) {
@@ -127,12 +137,14 @@ std::vector<double> ratios(const by_who& samples, std::string_view who, std::str
 
 /// One line of the table.
 struct row {
-    const work* what;
+    const work* what = nullptr;
     std::optional<double> uring;
     std::optional<double> epoll;
     std::optional<double> floor;
     std::map<std::string, double> peers;
-    std::vector<double> ratios;  // of the better backend
+    std::map<std::string, double> calls;     // system calls, by who
+    std::optional<double> uring_over_epoll;  // above 1 where uring loses
+    std::vector<double> ratios;              // of the better backend
     std::optional<double> ratio;
     std::optional<bool> met;
 };
@@ -153,26 +165,32 @@ void judge(row& made, const by_who& samples) {
     made.ratios = std::move(better);
 }
 
+row make_row(const work& what, const by_who& cost, const by_who& calls) {
+    row made;
+    made.what = &what;
+    made.uring = median_of(cost, "conduit_uring");
+    made.epoll = median_of(cost, "conduit_epoll");
+    made.floor = median_of(cost, what.floor);
+    for (const auto& [who, values] : cost) {
+        if (who == what.floor || who.starts_with("conduit_")) continue;
+        made.peers[who] = *median_of(cost, who);
+    }
+    for (const auto& [who, values] : calls) made.calls[who] = *median_of(calls, who);
+    const auto against = ratios(cost, "conduit_uring", "conduit_epoll");
+    if (!against.empty()) made.uring_over_epoll = median(against);
+    judge(made, cost);
+    return made;
+}
+
 std::vector<row> make_rows(const all_samples& samples) {
     std::vector<row> rows;
     for (const work& what : works) {
-        const auto found = samples.find(what.name);
-        if (found == samples.end()) continue;
-        const by_who& of_work = found->second;
-        row made{&what,
-                 median_of(of_work, "conduit_uring"),
-                 median_of(of_work, "conduit_epoll"),
-                 median_of(of_work, what.floor),
-                 {},
-                 {},
-                 {},
-                 {}};
-        for (const auto& [who, values] : of_work) {
-            if (who == what.floor || who.starts_with("conduit_")) continue;
-            made.peers[who] = *median_of(of_work, who);
-        }
-        judge(made, of_work);
-        rows.push_back(std::move(made));
+        const auto cost = samples.cost.find(what.name);
+        if (cost == samples.cost.end()) continue;
+        const auto calls = samples.calls.find(what.name);
+        const by_who none;
+        rows.push_back(
+            make_row(what, cost->second, calls != samples.calls.end() ? calls->second : none));
     }
     return rows;
 }
@@ -192,6 +210,8 @@ ordered to_json(const row& line) {
     out["floor"]["name"] = line.what->floor;
     out["floor"]["value"] = or_null(line.floor);
     out["peers"] = line.peers;
+    out["syscalls"] = line.calls;
+    out["uring_over_epoll"] = or_null(line.uring_over_epoll);
     out["ratio"] = or_null(line.ratio);
     out["budget"] = or_null(line.what->budget);
     out["met"] = or_null(line.met);
@@ -202,14 +222,26 @@ std::string number(const std::optional<double>& value, int decimals) {
     return value ? fmt::format("{:.{}f}", *value, decimals) : "-";
 }
 
-std::string short_name(std::string_view who) {
-    return std::string(who.starts_with("raw_") ? who.substr(4) : who);
+/// A time or a count: three digits or more.
+std::string amount(const std::optional<double>& value) {
+    return number(value, value && *value < 9.995 ? 2 : 1);
 }
 
-std::string floor_and_peers(const row& line) {
-    std::string text = number(line.floor, 1) + " " + short_name(line.what->floor);
-    for (const auto& [who, value] : line.peers) {
-        text += fmt::format(", {:.1f} {}", value, short_name(who));
+std::optional<double> amount_of(const std::map<std::string, double>& all, std::string_view who) {
+    const auto found = all.find(std::string(who));
+    return found != all.end() ? std::optional(found->second) : std::nullopt;
+}
+
+/// "2.48 epoll, 3.66 asio, 2.03 io_uring": the floor first, without conduit itself.
+std::string floor_and_others(const work& what, const std::optional<double>& floor,
+                             const std::map<std::string, double>& others) {
+    const auto short_name = [](std::string_view who) {
+        return who.starts_with("raw_") ? who.substr(4) : who;
+    };
+    std::string text = amount(floor) + fmt::format(" {}", short_name(what.floor));
+    for (const auto& [who, value] : others) {
+        if (who == what.floor || who.starts_with("conduit_")) continue;
+        text += ", " + amount(value) + fmt::format(" {}", short_name(who));
     }
     return text;
 }
@@ -220,16 +252,40 @@ std::string spread(const std::vector<double>& ratios) {
     return fmt::format("{:.2f}-{:.2f}", *low, *high);
 }
 
-constexpr std::string_view layout = "{:<21}{:>4}{:>7}{:>7}  {:<40}{:>6}{:>11}{:>7}{:>4}\n";
+/// Whether the table's two decimals show a loss.
+bool uring_loses(const row& line) {
+    return line.uring_over_epoll && *line.uring_over_epoll >= 1.005;
+}
+
+constexpr std::string_view layout = "{:<21}{:>4}{:>7}{:>7}{:>7}  {:<40}{:>6}{:>11}{:>7}{:>4}\n";
 
 void print_table(const std::vector<row>& rows) {
-    fmt::print(layout, "work", "unit", "uring", "epoll", "floor, peers", "ratio", "spread",
+    fmt::print(layout, "work", "unit", "uring", "epoll", "u/e ", "floor, peers", "ratio", "spread",
                "budget", "met");
     for (const row& line : rows) {
-        fmt::print(layout, line.what->name, line.what->unit, number(line.uring, 1),
-                   number(line.epoll, 1), floor_and_peers(line), number(line.ratio, 2),
+        fmt::print(layout, line.what->name, line.what->unit, amount(line.uring), amount(line.epoll),
+                   number(line.uring_over_epoll, 2) + (uring_loses(line) ? "!" : " "),
+                   floor_and_others(*line.what, line.floor, line.peers), number(line.ratio, 2),
                    spread(line.ratios), number(line.what->budget, 2),
                    line.met ? (*line.met ? "yes" : "no") : "-");
+    }
+    fmt::print("u/e: what uring costs over what epoll costs; ! where uring loses\n");
+}
+
+/// The system calls behind each message or round trip, where they were counted.
+void print_calls(const std::vector<row>& rows) {
+    constexpr std::string_view columns = "{:<25}{:>7}{:>7}{:>9}{}\n";
+    bool has_head = false;
+    for (const row& line : rows) {
+        if (line.calls.empty()) continue;
+        if (!std::exchange(has_head, true)) {
+            fmt::print("\n");
+            fmt::print(columns, "system calls per unit", "uring", "epoll", "", "floor, peers");
+        }
+        fmt::print(
+            columns, line.what->name, amount(amount_of(line.calls, "conduit_uring")),
+            amount(amount_of(line.calls, "conduit_epoll")), "",
+            floor_and_others(*line.what, amount_of(line.calls, line.what->floor), line.calls));
     }
 }
 
@@ -248,7 +304,7 @@ void print_machine(const all_samples& samples) {
     utsname system{};
     ::uname(&system);
     std::size_t rounds = 0;
-    for (const auto& [name, of_work] : samples) {
+    for (const auto& [name, of_work] : samples.cost) {
         for (const auto& [who, values] : of_work) rounds = std::max(rounds, values.size());
     }
     const std::string load = first_value("/proc/loadavg", "");
@@ -265,6 +321,7 @@ int run(const std::filesystem::path& folder, const std::filesystem::path& result
     const std::vector<row> rows = make_rows(samples);
     print_machine(samples);
     print_table(rows);
+    print_calls(rows);
     ordered all = ordered::array();
     for (const row& line : rows) all.push_back(to_json(line));
     std::ofstream out(results);

@@ -13,12 +13,15 @@
 #include "raw/raw.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <new>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -93,10 +96,19 @@ conduit::scheduler_options on(std::string_view backend) {
 }
 
 /// The other process. Nothing of the first one's scheduler exists yet when it is made.
-int run_answerer(std::string_view backend, const end& fds, long rounds) {
+int run_answerer(std::string_view backend, const end& fds, long rounds, std::uint64_t& calls) {
     conduit::scheduler sched(on(backend));
     sched.run(answer(fds, rounds));
+    calls = sched.counters().system_calls.value();
     return 0;
+}
+
+/// A number that a child process may write.
+std::uint64_t& shared_number() {
+    void* memory = ::mmap(nullptr, sizeof(std::uint64_t), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) fail("mmap");
+    return *new (memory) std::uint64_t(0);
 }
 
 int play(const std::string& backend, const std::string& kind, long rounds) {
@@ -106,8 +118,9 @@ int play(const std::string& backend, const std::string& kind, long rounds) {
     kind == "pipe" ? make_pipe_pair(&here, &there) : make_unix_pair(&here, &there);
     make_non_blocking(here);
     make_non_blocking(there);
+    std::uint64_t& calls = shared_number();
     const pid_t child = ::fork();
-    if (child == 0) ::_exit(run_answerer(backend, there, warm_up + rounds));
+    if (child == 0) ::_exit(run_answerer(backend, there, warm_up + rounds, calls));
     conduit::scheduler sched(on(backend));
     const double wall = sched.run(measure(here, warm_up, rounds));
     int status = 0;
@@ -115,7 +128,9 @@ int play(const std::string& backend, const std::string& kind, long rounds) {
     const auto all = static_cast<double>(warm_up + rounds);
     const double cpu = cpu_seconds(RUSAGE_SELF) + cpu_seconds(RUSAGE_CHILDREN);
     const std::string name = "stream.pingpong." + kind + "/conduit_" + backend;
-    report(name.c_str(), wall / static_cast<double>(rounds) * 1e6, cpu / all * 1e6, -1);
+    calls += sched.counters().system_calls.value();
+    report(name.c_str(), wall / static_cast<double>(rounds) * 1e6, cpu / all * 1e6,
+           static_cast<double>(calls) / all);
     return status == 0 ? 0 : 1;
 }
 

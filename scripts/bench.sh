@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds with optimisation, runs the benchmarks in interleaved rounds on one core, prints one table
-# and writes build/bench/results.json. docs/guide/benchmarks.md says how to read it.
+# Builds with optimisation, runs the benchmarks in interleaved rounds, pinned to cores, prints one
+# table and writes build/bench/results.json. docs/guide/benchmarks.md says how to read it.
 #
 #     scripts/bench.sh                   everything
 #     scripts/bench.sh '^task'           only what matches this regular expression
@@ -47,8 +47,13 @@ on_one_core() {
     [[ ! -x $1 ]] || sample "$round" "$name" taskset -c "$core" "$@"
 }
 
+# Client and server each take a core of their own: bench/raw/echo.h.
+on_two_cores() {
+    [[ ! -x $3 ]] || sample "$@"
+}
+
 run_round() {
-    local round=$1 work kind way
+    local round=$1 work kind way messages
     for work in "${runtime_works[@]}"; do
         wanted "$work" || continue
         on_one_core "$round" "$work" "$programs/runtime_bench" --benchmark_filter="^$work/" \
@@ -65,10 +70,16 @@ run_round() {
     done
     for kind in "${echo_connections[@]}"; do
         wanted "echo.unix.conns$kind" || continue
-        for way in epoll io_uring; do
-            [[ ! -x $programs/raw_echo ]] ||
-                sample "$round" "echo-$kind-$way" "$programs/raw_echo" "$way" "$kind" 100000
+        messages=$((kind == 1 ? 20000 : 100000)) # alone, each one waits for a process to wake
+        for way in epoll uring; do
+            on_two_cores "$round" "echo-$kind-$way" \
+                "$programs/echo_bench" "$way" "$kind" "$messages"
         done
+        for way in epoll io_uring; do
+            on_two_cores "$round" "raw-echo-$kind-$way" \
+                "$programs/raw_echo" "$way" "$kind" "$messages"
+        done
+        on_two_cores "$round" "asio-echo-$kind" "$programs/asio_echo_bench" "$kind" "$messages"
     done
 }
 

@@ -1,42 +1,26 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The floor of echo.unix: a server process that sends back what comes in on N Unix sockets, and a
-// client process that sends 64 bytes on all of them, then collects the answers. Reported is the
-// server's processor time and its system calls, per message. Each process has a core of its own
-// where there are two.
+// The floor of echo.unix: a server that is nothing but system calls. bench/raw/echo.h measures it.
 //
 //     echo epoll|io_uring <connections> [messages]
 
 #define _GNU_SOURCE
-#include "raw.h"
+#include "echo.h"
 
-#include <fcntl.h>
 #include <liburing.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 
-enum { connections_max = 1024, buffers = 1024, buffer_bytes = 256, group = 1 };
+enum { group = 1 };
 
-static struct end servers[connections_max];
-static struct end clients[connections_max];
-
-/// Written by the server, read by the client when the server has ended.
-struct tally {
-    double cpu;
-    long syscalls;
-};
-
-static void serve_epoll(int connections, struct tally* done) {
+static void serve_epoll(const int* sockets, int connections, struct tally* done) {
     static struct epoll_event events[connections_max];
     char buffer[buffer_bytes];
     int open = connections;
     const int epoll = epoll_create1(0);
     for (int i = 0; i < connections; ++i) {
-        struct epoll_event event = {.events = EPOLLIN, .data.fd = servers[i].in};
-        if (epoll_ctl(epoll, EPOLL_CTL_ADD, servers[i].in, &event) != 0) fail("epoll_ctl");
+        struct epoll_event event = {.events = EPOLLIN, .data.fd = sockets[i]};
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, sockets[i], &event) != 0) fail("epoll_ctl");
     }
     while (open > 0) {
         const int count = epoll_wait(epoll, events, connections_max, -1);
@@ -58,6 +42,7 @@ static void serve_epoll(int connections, struct tally* done) {
 
 /// The kernel receives into buffers of a ring; a buffer goes back when its answer has been sent.
 struct ring_server {
+    const int* sockets;
     struct io_uring ring;
     struct io_uring_buf_ring* pool;
     char* memory;
@@ -85,7 +70,11 @@ static void begin_ring(struct ring_server* s) {
     struct io_uring_params params = {
         .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
         .cq_entries = 4 * connections_max};
-    if (io_uring_queue_init_params(connections_max, &s->ring, &params) < 0) exit(3);
+    const int error = io_uring_queue_init_params(connections_max, &s->ring, &params);
+    if (error < 0) {
+        fprintf(stderr, "io_uring_queue_init_params: error %d\n", -error);
+        exit(3);  // this kernel, or this container, has none
+    }
     io_uring_register_ring_fd(&s->ring);
     s->pool = map_memory(buffers * sizeof(struct io_uring_buf));
     s->memory = map_memory((size_t)buffers * buffer_bytes);
@@ -106,7 +95,7 @@ static struct io_uring_sqe* next_sqe(struct ring_server* s, struct tally* done) 
 
 static void receive(struct ring_server* s, unsigned connection, struct tally* done) {
     struct io_uring_sqe* sqe = next_sqe(s, done);
-    io_uring_prep_recv_multishot(sqe, servers[connection].in, NULL, 0, 0);
+    io_uring_prep_recv_multishot(sqe, s->sockets[connection], NULL, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = group;
     sqe->user_data = connection;
@@ -125,20 +114,21 @@ static void completed(struct ring_server* s, const struct io_uring_cqe* cqe, str
     if (cqe->res > 0) {
         const unsigned number = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
         struct io_uring_sqe* sqe = next_sqe(s, done);
-        io_uring_prep_send(sqe, servers[connection].out, buffer_at(s, number), (size_t)cqe->res,
+        io_uring_prep_send(sqe, s->sockets[connection], buffer_at(s, number), (size_t)cqe->res,
                            MSG_NOSIGNAL);
         sqe->user_data = sent + number;
     } else if (cqe->res != -ENOBUFS) {
-        close(servers[connection].in);
+        close(s->sockets[connection]);
         --s->open;
         return;
     }
     if ((cqe->flags & IORING_CQE_F_MORE) == 0) receive(s, connection, done);
 }
 
-static void serve_ring(int connections, struct tally* done) {
+static void serve_ring(const int* sockets, int connections, struct tally* done) {
     static struct ring_server s;
     begin_ring(&s);
+    s.sockets = sockets;
     s.open = connections;
     for (int i = 0; i < connections; ++i) receive(&s, (unsigned)i, done);
     while (s.open > 0) {
@@ -155,72 +145,6 @@ static void serve_ring(int connections, struct tally* done) {
     }
 }
 
-/// Moves this process to the first or the last of the cores it may run on.
-static void take_core(int last) {
-    cpu_set_t allowed;
-    cpu_set_t mine;
-    int chosen = -1;
-    sched_getaffinity(0, sizeof allowed, &allowed);
-    for (int i = 0; i < CPU_SETSIZE; ++i) {
-        if (CPU_ISSET(i, &allowed) && (last || chosen < 0)) chosen = i;
-    }
-    CPU_ZERO(&mine);
-    CPU_SET(chosen, &mine);
-    sched_setaffinity(0, sizeof mine, &mine);
-}
-
-static void send_bursts(int connections, long bursts) {
-    char buffer[message_bytes] = {0};
-    for (long k = 0; k < bursts; ++k) {
-        for (int i = 0; i < connections; ++i) {
-            if (write(clients[i].out, buffer, sizeof buffer) != sizeof buffer) fail("write");
-        }
-        for (int i = 0; i < connections; ++i) {
-            if (recv(clients[i].in, buffer, sizeof buffer, MSG_WAITALL) != sizeof buffer) {
-                fail("recv");
-            }
-        }
-    }
-    for (int i = 0; i < connections; ++i) close(clients[i].in);
-}
-
-static void run_server(int is_ring, int connections, struct tally* done) {
-    take_core(0);
-    for (int i = 0; i < connections; ++i) close(clients[i].in);
-    const double before = cpu_seconds(RUSAGE_SELF);
-    if (is_ring) {
-        serve_ring(connections, done);
-    } else {
-        serve_epoll(connections, done);
-    }
-    done->cpu = cpu_seconds(RUSAGE_SELF) - before;
-}
-
-static void run_echo(int is_ring, int connections, long bursts) {
-    struct tally* done = mmap(NULL, sizeof *done, PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    const double messages = (double)bursts * connections;
-    char name[100];
-    int status = 0;
-    for (int i = 0; i < connections; ++i) make_unix_pair(&servers[i], &clients[i]);
-    const pid_t child = fork();
-    if (child == 0) {
-        run_server(is_ring, connections, done);
-        _exit(0);
-    }
-    for (int i = 0; i < connections; ++i) close(servers[i].in);
-    take_core(1);
-    const double start = wall_seconds();
-    send_bursts(connections, bursts);
-    const double wall = wall_seconds() - start;
-    waitpid(child, &status, 0);
-    if (status != 0) exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
-    snprintf(name, sizeof name, "echo.unix.conns%d/raw_%s", connections,
-             is_ring ? "io_uring" : "epoll");
-    report(name, wall / messages * 1e6, done->cpu / messages * 1e6,
-           (double)done->syscalls / messages);
-}
-
 int main(int argc, char** argv) {
     const int connections = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0;
     const long messages = argc > 3 ? strtol(argv[3], NULL, 10) : 200000;
@@ -230,6 +154,6 @@ int main(int argc, char** argv) {
         fprintf(stderr, "usage: echo epoll|io_uring <connections, up to 1024> [messages]\n");
         return 2;
     }
-    run_echo(is_ring, connections, messages / connections + 1);
-    return 0;
+    if (is_ring) return run_echo("raw_io_uring", serve_ring, connections, messages);
+    return run_echo("raw_epoll", serve_epoll, connections, messages);
 }
