@@ -30,6 +30,7 @@ struct epoll_registration final : registration {
 
     descriptor_traits traits;
     bool known = false;         // epoll watches it
+    bool never_dry = false;     // a hang-up, an error or urgent data was seen
     bool watches_room = false;  // for writing too
     int lent = 0;               // buffers lent in turn `lent_in`
     std::uint64_t lent_in = 0;
@@ -158,6 +159,14 @@ std::int32_t epoll_backend::attempt(io_operation& op) noexcept {
     return outcome;
 }
 
+/// Whether a receive that filled only a part of its buffer has left nothing, so that an edge will
+/// tell of more. A stream socket also stops after what came along with bytes, at urgent data, and
+/// in front of its end, of which no edge tells twice.
+bool ran_dry(const epoll_registration& target, const ancillary_data* came) noexcept {
+    return target.kind == handle_kind::stream_socket && came == nullptr && target.known &&
+           !target.never_dry;
+}
+
 std::int32_t epoll_backend::attempt_lent(lent_operation& op) noexcept {
     epoll_registration& target = registration_of(op);
     if (std::exchange(target.lent_in, turn_) != turn_) target.lent = 0;
@@ -175,7 +184,10 @@ std::int32_t epoll_backend::attempt_lent(lent_operation& op) noexcept {
     const std::int32_t outcome = read_lent_now(target, target.traits, memory, came);
     if (outcome > 0) {
         ++target.lent;
-        lent_buffer lent = buffers_.lend(*number, memory.first(static_cast<std::size_t>(outcome)));
+        const auto bytes = static_cast<std::size_t>(outcome);
+        if (bytes < memory.size() && ran_dry(target, came.get()))
+            target.ready(side::taking) = false;
+        lent_buffer lent = buffers_.lend(*number, memory.first(bytes));
         lent.set_ancillary(std::move(came));
         op.lend(std::move(lent));
         return outcome;
@@ -206,7 +218,7 @@ int epoll_backend::watch(epoll_registration& target, side which) noexcept {
     const bool room = target.watches_room || which == side::giving;
     if (target.known && room == target.watches_room) return 0;
     epoll_event event{};
-    event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+    event.events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
     if (room) event.events |= EPOLLOUT;
     event.data.ptr = &target;
     loop::running().counters.system_calls.add();
@@ -255,6 +267,9 @@ void epoll_backend::retry(io_operation& op) noexcept {
 void epoll_backend::handle(const epoll_event& event) noexcept {
     if (event.data.ptr == nullptr) return;  // the wake-up
     auto& target = *static_cast<epoll_registration*>(event.data.ptr);
+    if ((event.events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+        target.never_dry = true;
+    }
     if ((event.events & taking_events) != 0) {
         target.ready(side::taking) = true;
         if (target.taker != nullptr) retry(*target.taker);

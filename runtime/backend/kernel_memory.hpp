@@ -48,6 +48,24 @@ inline void take_back([[maybe_unused]] std::span<std::byte> memory) noexcept {
 #endif
 }
 
+/// The kernel may read `memory` until hide(), and so may everybody.
+inline void show([[maybe_unused]] std::span<const std::byte> memory) noexcept {
+#ifdef CONDUIT_ASAN
+    auto* begin = const_cast<std::byte*>(memory.data());
+    CONDUIT_ASSERT(__asan_region_is_poisoned(begin, memory.size()) == nullptr,
+                   "an operation was given a buffer that is freed or used by another operation");
+#endif
+}
+inline void hide([[maybe_unused]] std::span<const std::byte> memory) noexcept {
+#ifdef CONDUIT_ASAN
+    void* freed_at = nullptr;
+    int thread = 0;
+    auto* begin = const_cast<std::byte*>(memory.data());
+    CONDUIT_ASSERT(__asan_get_free_stack(begin, &freed_at, 1, &thread) == 0,
+                   "a buffer was freed while an operation owned it");
+#endif
+}
+
 /// What this thread wrote so far happens before the matching came_back().
 inline void handed_over([[maybe_unused]] void* request) noexcept {
 #ifdef CONDUIT_TSAN

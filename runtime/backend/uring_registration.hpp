@@ -11,10 +11,13 @@
 #include <conduit/runtime/backend/linux_calls.hpp>
 #include <conduit/runtime/intrusive_list.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
+
+struct io_uring_sqe;
 
 namespace conduit {
 
@@ -83,5 +86,16 @@ inline uring_registration& registration_of(const io_operation& op) noexcept {
 inline request& request_of(const io_operation& op) noexcept {
     return registration_of(op).of(side_of(op.code()));
 }
+
+/// The operation that a request serves: the one which waits on its side, unless that is a splice
+/// from elsewhere. Null when none does.
+inline io_operation* operation_of(const request& r) noexcept {
+    io_operation* op = r.owner->pending(r.of);
+    return op != nullptr && &request_of(*op) == &r && !r.withdrawn ? op : nullptr;
+}
+
+/// Fills a submission with what `op` must wait for, and the request with what that will mean. A
+/// lent buffer takes up to `lent_bytes` from what is no socket.
+void prepare(io_uring_sqe& next, request& r, io_operation& op, std::size_t lent_bytes) noexcept;
 
 }  // namespace conduit
