@@ -4,9 +4,12 @@
 #include "../support/co_test.hpp"
 #include "../support/settle.hpp"
 
+#include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/io_handle.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/task_group.hpp>
+
+#include <unistd.h>
 
 #include <string>
 #include <vector>
@@ -93,6 +96,14 @@ task<> stop_promised() {
     REQUIRE(log.back() == 3);
 }
 
+task<> send_handle(io_handle& out, std::string text) {
+    auto ends = current_kernel().make_pipe().value();
+    outgoing_message message(bytes_of(text));
+    REQUIRE(message.attach(ends.first));
+    auto sent = co_await out.send(message);
+    REQUIRE(sent.value() == text.size());
+}
+
 scheduler_options two_buffers(backend_kind kind) {
     return scheduler_options().backend(kind).lent_buffers(2, 64);
 }
@@ -149,5 +160,84 @@ TEST_CASE("a buffer promised to a receiver that is stopped goes to the next", "[
     }
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         scheduler(two_buffers(backend_kind::sim).seed(seed)).run(stop_promised());
+    }
+}
+
+CO_TEST_CASE("handles and credentials come along with lent bytes", "[runtime][lent]") {
+    kernel& here = current_kernel();
+    auto ends = here.make_socket_pair(socket_kind::stream).value();
+    REQUIRE(here.set_option(ends.first, socket_option::pass_credentials, 1));
+    handle_pair pair;
+    pair.in = io_handle::attach(std::move(ends.first)).value();
+    pair.out = io_handle::attach(std::move(ends.second)).value();
+    co_await send_handle(pair.out, "one");
+    auto first = co_await pair.in.receive_lent();
+    co_await send(pair.out, "two");
+    auto second = co_await pair.in.receive_lent();
+    REQUIRE(first->bytes().size() == 3);
+    REQUIRE(first->ancillary() != nullptr);
+    REQUIRE(first->ancillary()->handles.size() == 1);
+    REQUIRE_FALSE(first->ancillary()->truncated);
+    REQUIRE(first->ancillary()->sender->uid == ::geteuid());
+    REQUIRE(second->ancillary()->handles.empty());
+    const unique_fd kept = std::move(first->ancillary()->handles[0]);
+    first = lent_buffer();
+    REQUIRE(here.kind_of(kept).value() == handle_kind::pipe);
+}
+
+CO_TEST_CASE("nothing comes along with plain bytes", "[runtime][lent]") {
+    handle_pair pair = attached_pipe();
+    co_await send(pair.out, "plain");
+    auto got = co_await pair.in.receive_lent();
+    REQUIRE(got->ancillary() == nullptr);
+}
+
+CO_TEST_CASE("bytes with handles arrive apart, and what nobody takes is closed",
+             "[runtime][lent]") {
+    handle_pair pair = attached_socket_pair();
+    for (int round = 0; round < 3; ++round) {
+        co_await send_handle(pair.out, "with");
+        co_await send(pair.out, "plain");
+        co_await settle();
+    }
+    std::size_t handles = 0;
+    for (std::size_t bytes = 0; bytes < 27;) {
+        auto got = co_await pair.in.receive_lent();
+        bytes += got->bytes().size();
+        if (got->ancillary() != nullptr) handles += got->ancillary()->handles.size();
+    }
+    co_await send_handle(pair.out, "left behind");  // the census of descriptors sees a leak
+    co_await settle();
+    REQUIRE(handles == 3);
+}
+
+CO_TEST_CASE("a receive through which nobody waits keeps what comes", "[runtime][lent]") {
+    handle_pair pair = attached_socket_pair();
+    std::vector<int> log;
+    task_group group;
+    auto stopped = group.spawn(note_arrival(pair.in, log, 1));
+    co_await settle();
+    stopped.request_stop();
+    co_await stopped;
+    co_await send_handle(pair.out, "kept");
+    co_await settle();
+    auto got = co_await pair.in.receive_lent();
+    REQUIRE(log.empty());
+    REQUIRE(got->bytes().size() == 4);
+    REQUIRE(got->ancillary()->handles.size() == 1);
+}
+
+CO_TEST_CASE("the end of a stream that came with its last bytes is seen", "[runtime][lent]") {
+    for (int round = 0; round < 50; ++round) {
+        handle_pair pair = attached_socket_pair();
+        std::vector<int> log;
+        task_group group;
+        auto first = group.spawn(note_arrival(pair.in, log, round));
+        if (round % 2 == 0) co_await settle();
+        co_await send(pair.out, "last");
+        pair.out.close();
+        co_await first;
+        auto end = co_await pair.in.receive_lent();
+        REQUIRE(end->empty());
     }
 }
