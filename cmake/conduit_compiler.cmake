@@ -43,3 +43,11 @@ function(conduit_compile)
         endif()
     endforeach()
 endfunction()
+
+# conduit_with_asio_coroutines(<target>): asio::awaitable, which Asio 1.22.1 has with g++ only: it
+# looks for <experimental/coroutine> with clang. conduit/runtime/asio.hpp does without.
+function(conduit_with_asio_coroutines target)
+    if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+        target_compile_definitions(${target} PRIVATE ASIO_HAS_CO_AWAIT=1 ASIO_HAS_STD_COROUTINE=1)
+    endif()
+endfunction()

@@ -5,8 +5,10 @@
 
 namespace conduit {
 
-errand_base::errand_base(scheduler& there)
-    : there_(there.inbox()), home_(loop::current != nullptr ? loop::current->inbox : nullptr) {}
+errand_base::errand_base(scheduler& there, std::string_view name)
+    : there_(there.inbox()),
+      name_(name),
+      home_(loop::current != nullptr ? loop::current->inbox : nullptr) {}
 
 // The inbox is named by whoever calls, who also keeps the errand alive: once the message is sent,
 // the other side may be done with it.
@@ -60,7 +62,8 @@ void errand_base::begin() noexcept {
     task_group& guests = loop::running().owner->guests();
     if (guests.stop_requested()) return never_began();
     try {
-        guests.spawn(run(), "from another scheduler");
+        guests.spawn(run(), name_);
+        is_there_ = true;
     } catch (...) {
         fail(std::current_exception());
         send_back();
@@ -69,6 +72,15 @@ void errand_base::begin() noexcept {
 
 void errand_base::never_began() noexcept {
     fail(std::make_exception_ptr(std::system_error(make_error_code(errc::cancelled))));
+    send_back();
+}
+
+// A task that was destroyed with its scheduler is destroyed there: that is where its parts wait.
+void errand_base::leave() noexcept {
+    if (!has_outcome_) {
+        free_task();
+        fail(std::make_exception_ptr(std::system_error(make_error_code(errc::cancelled))));
+    }
     send_back();
 }
 

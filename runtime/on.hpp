@@ -26,6 +26,7 @@
 #include <memory>
 #include <optional>
 #include <semaphore>
+#include <string_view>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -41,9 +42,10 @@ namespace conduit {
 /// what it touches. Its parameters and its result are destroyed on the thread they are from, unless
 /// that scheduler has ended.
 ///
-/// Throws std::system_error with errc::cancelled when `there` has ended or is ending, and with
-/// errc::cancelled or errc::timed_out when it was stopped before it began. A scheduler that does
-/// not run yet is waited for. It must exist when this is awaited.
+/// Throws std::system_error with errc::cancelled when `there` has ended or is ending, or was
+/// destroyed with `work` in it, and with errc::cancelled or errc::timed_out when it was stopped
+/// before it began. A scheduler that does not run yet is waited for. It must exist when this is
+/// awaited.
 template <class T>
 task<T> on(scheduler& there, task<T> work);
 
@@ -69,26 +71,42 @@ public:
     void abandon() noexcept;
 
 protected:
-    explicit errand_base(scheduler& there);
+    /// `name` is for dump_tasks() and is not copied.
+    errand_base(scheduler& there, std::string_view name);
 
-    /// Says, there, that the task runs; at its end sends it back.
+    /// Says, there, that the task runs.
     class presence {
     public:
         explicit presence(errand_base& errand) noexcept : errand_(errand) {
             errand.running_in_ = &current_context();
         }
         presence(const presence&) = delete;
-        ~presence() {
-            errand_.running_in_ = nullptr;
-            errand_.send_back();
-        }
+        ~presence() { errand_.running_in_ = nullptr; }
 
     private:
         errand_base& errand_;
     };
 
+    /// Goes with the task there; sends the errand back when it has ended or was destroyed, be it
+    /// before it began.
+    class way_back {
+    public:
+        explicit way_back(std::shared_ptr<errand_base> errand) noexcept
+            : errand_(std::move(errand)) {}
+        way_back(way_back&&) noexcept = default;
+        ~way_back() {
+            if (errand_ != nullptr && errand_->is_there_) errand_->leave();
+        }
+
+    private:
+        std::shared_ptr<errand_base> errand_;
+    };
+
     /// Throws, there, when it was stopped on its way.
     void expect_wanted() const;
+
+    /// There: it returned or threw, and was not destroyed.
+    void keep_outcome() noexcept { has_outcome_ = true; }
 
     clock::time_point deadline() const noexcept { return deadline_; }
 
@@ -96,6 +114,9 @@ protected:
     virtual void fail(std::exception_ptr why) noexcept = 0;
     /// The task goes back to the memory of the thread that it is from.
     virtual void free_task() noexcept = 0;
+    /// There, or wherever it turned out that it cannot begin: home, or to the thread that waits.
+    virtual void send_back() noexcept;
+    void never_began() noexcept;
 
 private:
     class message final : public wakeup {
@@ -116,16 +137,18 @@ private:
     };
 
     void begin() noexcept;
-    void never_began() noexcept;
     void stop_there() noexcept;
-    void send_back() noexcept;
+    void leave() noexcept;
     void is_back() noexcept;
     void ignore() noexcept {}
 
     std::shared_ptr<inbox> there_;
+    std::string_view name_;
     std::shared_ptr<inbox> home_;    // null for a plain thread
     operation* waiter_ = nullptr;    // touched at home only
-    context* running_in_ = nullptr;  // touched there only
+    context* running_in_ = nullptr;  // touched there only, and so are the next two
+    bool is_there_ = false;
+    bool has_outcome_ = false;
     clock::time_point deadline_{};
     std::atomic<stop_reason> stop_{stop_reason::none};
     message departure_{*this, &errand_base::begin, &errand_base::never_began};
@@ -143,9 +166,10 @@ public:
 };
 
 template <class T>
-class errand final : public errand_base {
+class errand : public errand_base {
 public:
-    errand(scheduler& there, task<T> work) : errand_base(there), work_(std::move(work)) {}
+    errand(scheduler& there, task<T> work, std::string_view name = "from another scheduler")
+        : errand_base(there, name), work_(std::move(work)) {}
 
     /// What it returned; throws what it threw, and keeps no hold on that: the exception is then the
     /// business of one thread only.
@@ -154,14 +178,14 @@ public:
         return outcome_.take();
     }
 
+protected:
+    void free_task() noexcept override { work_.reset(); }
+
 private:
-    task<> run() override {
-        return run_there(std::static_pointer_cast<errand>(shared_from_this()));
-    }
-    static task<> run_there(std::shared_ptr<errand> self);
+    task<> run() override { return run_there(*this, way_back(this->shared_from_this())); }
+    static task<> run_there(errand& self, way_back);
 
     void fail(std::exception_ptr why) noexcept override { failure_ = std::move(why); }
-    void free_task() noexcept override { work_.reset(); }
 
     std::optional<task<T>> work_;
     outcome_slot<T> outcome_;
@@ -169,20 +193,21 @@ private:
 };
 
 template <class T>
-task<> errand<T>::run_there(std::shared_ptr<errand> self) {
-    const presence here(*self);
+task<> errand<T>::run_there(errand& self, way_back) {
+    const presence here(self);
     try {
-        self->expect_wanted();
-        awaited_in_place<T> work(*self->work_);
+        self.expect_wanted();
+        awaited_in_place<T> work(*self.work_);
         if constexpr (std::is_void_v<T>) {
-            co_await within(self->deadline(), work);
+            co_await within(self.deadline(), work);
         } else {
-            T value = co_await within(self->deadline(), work);
-            self->outcome_.return_value(std::move(value));
+            T value = co_await within(self.deadline(), work);
+            self.outcome_.return_value(std::move(value));
         }
     } catch (...) {
-        self->fail(std::current_exception());
+        self.fail(std::current_exception());
     }
+    self.keep_outcome();
 }
 
 /// Waits at home for an errand; the part that does not depend on what it returns.

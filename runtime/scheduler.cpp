@@ -5,8 +5,12 @@
 #include <conduit/runtime/frame_pool.hpp>
 #include <conduit/runtime/scheduler.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
 
 namespace conduit {
 
@@ -23,9 +27,21 @@ public:
     std::optional<task_group> guests;  // while running
     std::optional<thread_pool> pool;   // from the first blocking() of a run to its end
     std::int32_t until_poll = 0;       // budget left before the kernel is asked again
+    bool is_hosted = false;            // by another event loop, from the first run_ready() on
 };
 
 namespace {
+
+/// Makes a scheduler that of the thread for a while.
+class visit {
+public:
+    explicit visit(loop& here) noexcept : outer_(std::exchange(loop::current, &here)) {}
+    visit(const visit&) = delete;
+    ~visit() { loop::current = outer_; }
+
+private:
+    loop* outer_;
+};
 
 class posted_function final : public wakeup {
 public:
@@ -52,15 +68,32 @@ scheduler::scheduler(std::unique_ptr<conduit::backend> made, scheduler_options o
 }
 
 scheduler::~scheduler() {
-    CONDUIT_ASSERT(!state_->guests.has_value(), "a scheduler was destroyed while it runs");
+    const bool runs = state_->guests.has_value() && !state_->is_hosted;
+    CONDUIT_ASSERT(!runs && loop::current != state_.get(),
+                   "a scheduler was destroyed while it runs");
+    if (state_->is_hosted) {
+        const visit here(*state_);
+        end();
+    }
     state_->inbox->abandon_all();
 }
 
 scheduler::running::running(scheduler& owner) : owner_(owner) {
     CONDUIT_ASSERT(loop::current == nullptr, "a scheduler already runs on this thread");
-    state& s = *owner.state_;
+    CONDUIT_ASSERT(!owner.state_->is_hosted, "another event loop runs this scheduler");
+    owner.begin();
+    loop::current = owner.state_.get();
+}
+
+scheduler::running::~running() {
+    owner_.drain();
+    owner_.end();
+    loop::current = nullptr;
+}
+
+void scheduler::begin() {
+    state& s = *state_;
     s.waits->enter();
-    loop::current = &s;
     s.context = &s.root;
     s.now = s.waits->kernel().now();
     s.until_poll = 0;
@@ -69,12 +102,10 @@ scheduler::running::running(scheduler& owner) : owner_(owner) {
     s.inbox->accept_work(true);
 }
 
-scheduler::running::~running() {
-    owner_.drain();
-    owner_.state_->guests.reset();
-    owner_.state_->pool.reset();
-    owner_.state_->waits->leave();
-    loop::current = nullptr;
+void scheduler::end() noexcept {
+    state_->guests.reset();
+    state_->pool.reset();
+    state_->waits->leave();
     frame_pool::of_thread().trim();
 }
 
@@ -86,7 +117,12 @@ void scheduler::drive(const job& root) {
 void scheduler::turn() {
     state& s = *state_;
     s.counters.turns.add();
-    if (s.until_poll <= 0 || (s.batch.empty() && s.ready.empty())) poll();
+    if (s.until_poll <= 0 || (s.batch.empty() && s.ready.empty())) poll(time_to_sleep());
+    run_batches();
+}
+
+void scheduler::run_batches() {
+    state& s = *state_;
     while (s.until_poll > 0) {
         if (s.batch.empty() && s.ready.empty()) break;
         if (s.batch.empty()) s.waits->take_batch(s.ready, s.batch);
@@ -103,19 +139,22 @@ void scheduler::turn() {
     s.context = &s.root;
 }
 
-void scheduler::poll() {
+/// How long the backend may wait: not at all while anything is ready.
+clock::duration scheduler::time_to_sleep() noexcept {
+    state& s = *state_;
+    if (!s.batch.empty() || !s.ready.empty() || !s.inbox->prepare_to_sleep()) {
+        return clock::duration::zero();
+    }
+    if (s.timers.empty()) return clock::duration::max();
+    // Never a difference to a time that has passed: it may be too large to count.
+    const clock::time_point now = s.waits->kernel().now();
+    return std::max(s.timers.next(), now) - now;
+}
+
+void scheduler::poll(clock::duration wait) {
     state& s = *state_;
     s.until_poll = loop::budget_of_turn;
     s.counters.polls.add();
-    auto wait = clock::duration::zero();
-    if (s.batch.empty() && s.ready.empty() && s.inbox->prepare_to_sleep()) {
-        wait = clock::duration::max();
-        if (!s.timers.empty()) {
-            // Never a difference to a time that has passed: it may be too large to count.
-            const clock::time_point now = s.waits->kernel().now();
-            wait = std::max(s.timers.next(), now) - now;
-        }
-    }
     const bool alive = s.waits->poll(wait);
     s.now = s.waits->kernel().now();
     const std::size_t delivered = s.inbox->deliver();
@@ -137,6 +176,33 @@ void scheduler::drain() noexcept {
         s.inbox->deliver();
     } while (!s.guests->empty() || !s.inbox->close_if_empty());
 }
+
+bool scheduler::run_ready() {
+    state& s = *state_;
+    CONDUIT_ASSERT(loop::current == nullptr, "a scheduler already runs on this thread");
+    const bool is_first = !s.is_hosted;
+    if (is_first) begin();
+    s.is_hosted = true;
+    const visit here(s);
+    if (is_first && options().dump_on_sigquit()) watch_sigquit();
+    s.counters.turns.add();
+    poll(clock::duration::zero());
+    run_batches();
+    if (!s.batch.empty() || !s.ready.empty() || s.waits->has_work()) return true;
+    return !s.inbox->prepare_to_sleep();  // last: from now on who sends something wakes the backend
+}
+
+int scheduler::native_handle() const {
+    const int handle = state_->waits->native_handle();
+    if (handle < 0) {
+        throw std::system_error(make_error_code(std::errc::not_supported),
+                                "only an epoll scheduler runs inside another event loop; this is " +
+                                    std::string(backend_name()));
+    }
+    return handle;
+}
+
+clock::time_point scheduler::next_deadline() const noexcept { return state_->timers.next(); }
 
 thread_pool* scheduler::pool() {
     state& s = *state_;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // One thread that runs tasks: a ready queue, timers, and a backend that waits for the kernel. Most
-// programs write run.hpp and never name a scheduler; for several threads use runtime.hpp.
+// programs write run.hpp and never name a scheduler; for several threads use runtime.hpp; inside an
+// Asio program asio.hpp.
 //
 //     conduit::scheduler sched;
 //     int answer = sched.run(compute());
@@ -11,6 +12,7 @@
 
 #pragma once
 
+#include <conduit/runtime/clock.hpp>
 #include <conduit/runtime/counters.hpp>
 #include <conduit/runtime/inbox.hpp>
 #include <conduit/runtime/log.hpp>
@@ -85,6 +87,11 @@ private:
 };
 
 /// Runs tasks on the thread that calls run(). It must outlive what is attached to it.
+///
+/// A program that has an event loop already lets that one run the scheduler instead: it watches
+/// native_handle() and next_deadline() and calls run_ready(). Tasks get in through post(), which
+/// may spawn them as guests(). Destroying the scheduler then ends it: the tasks are destroyed where
+/// they are suspended. To end it gracefully ask the guests to stop and go on until none is left.
 class scheduler {
 public:
     /// Throws std::system_error that says why when the backend asked for cannot be had.
@@ -103,6 +110,21 @@ public:
     /// where a simulation shows that the task can never end.
     template <class T>
     T run(task<T> root, std::source_location at = std::source_location::current());
+
+    /// Runs what is ready, about one turn's budget of it, and returns without waiting. True when
+    /// more is ready: call it again, after others had their turn. Else once native_handle() is
+    /// readable or next_deadline() has come. The first call makes the scheduler ready for work, so
+    /// it is needed although nothing is readable yet. One thread at a time may call it, and it must
+    /// not be called by a task (asserted).
+    bool run_ready();
+
+    /// For another event loop to watch, edge-triggered or not: becomes readable when run_ready()
+    /// has something to do. Not to be read or closed; it lives as long as the scheduler. Throws
+    /// std::system_error with std::errc::not_supported where the backend is not epoll.
+    int native_handle() const;
+
+    /// When run_ready() has a timer to fire; time_point::max() while none is set.
+    clock::time_point next_deadline() const noexcept;
 
     /// Sends a function to be called on this scheduler's thread, between two tasks. From any
     /// thread. False when its run() has ended; before the first, the function is called in that. It
@@ -145,11 +167,15 @@ private:
         scheduler& owner_;
     };
 
+    void begin();
     void drive(const job& root);
     void watch_sigquit();
     void turn();
-    void poll();
+    void run_batches();
+    clock::duration time_to_sleep() noexcept;
+    void poll(clock::duration wait);
     void drain() noexcept;
+    void end() noexcept;
     thread_pool* pool();  // null where the backend has no threads
 
     std::unique_ptr<state> state_;

@@ -89,6 +89,13 @@ public:
     /// long as it takes). False when nothing can ever come: only a simulation knows.
     virtual bool poll(clock::duration wait) = 0;
 
+    /// Whether a poll() has something to do although the kernel has nothing to say.
+    virtual bool has_work() const noexcept { return false; }
+
+    /// A descriptor that becomes readable when a poll() has something to complete, or after a
+    /// wake(); negative where there is none. See scheduler::native_handle().
+    virtual int native_handle() const noexcept { return -1; }
+
     /// Ends a poll() from any thread.
     virtual void wake() noexcept = 0;
 

@@ -61,6 +61,8 @@ public:
     void cancel(io_operation& op) noexcept override;
     void withdraw(io_operation& op) noexcept override { forget(op); }
     bool poll(clock::duration wait) override;
+    bool has_work() const noexcept override { return !next_turn_.empty(); }
+    int native_handle() const noexcept override { return epoll_.handle(); }
     void wake() noexcept override;
 
 private:

@@ -6,13 +6,20 @@
 #include "../support/settle.hpp"
 
 #include <conduit/runtime/io_handle.hpp>
+#include <conduit/runtime/lent_buffer.hpp>
 #include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
 #include <conduit/runtime/yield.hpp>
 
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -111,6 +118,33 @@ task<> quit_and_die() {
     std::raise(SIGQUIT);
     co_await test::settle();
     std::abort();
+}
+
+/// Another event loop: runs the scheduler until `done`. A wait of 30 seconds is a hang.
+void run_inside_poll(scheduler& sched, const bool& done) {
+    while (!done) {
+        if (sched.run_ready()) continue;
+        if (done) break;
+        const bool is_endless = sched.next_deadline() == clock::time_point::max();
+        const auto limit = is_endless ? 30s : sched.next_deadline() - clock::now();
+        const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(limit);
+        pollfd watched{sched.native_handle(), POLLIN, 0};
+        const int ready = ::poll(&watched, 1, std::max(0, static_cast<int>(rounded.count())));
+        REQUIRE((ready > 0 || !is_endless));
+    }
+}
+
+/// More than one turn may lend, of what came as one event.
+task<> receive_often(bool& done) {
+    handle_pair pair = attached_socket_pair();
+    auto sent = co_await pair.out.write_some(bytes_of("0123456789abcdefghij"));
+    std::string got;
+    while (got.size() < 20) {
+        auto buffer = co_await pair.in.receive_lent();
+        const auto bytes = buffer.value().bytes();
+        for (const std::byte one : bytes) got.push_back(static_cast<char>(one));
+    }
+    done = sent.value() == 20 && got == "0123456789abcdefghij";
 }
 
 scheduler_options with_dump() {
@@ -290,6 +324,91 @@ TEST_CASE("the kernel is asked once per budget, however many tasks are ready",
 TEST_CASE("a sleep without end is a deadlock in a simulation", "[runtime][scheduler][sim]") {
     auto sleep = []() -> task<> { co_await sleep_for(clock::duration::max()); };
     REQUIRE_THROWS_WITH(scheduler(on_sim(1)).run(sleep()), Contains("deadlock"));
+}
+
+TEST_CASE("another event loop may run a scheduler", "[runtime][scheduler]") {
+    auto work = [](bool& done) -> task<> {
+        const std::error_code slept = co_await sleep_for(2ms);
+        co_await settle();
+        done = !slept;
+    };
+    scheduler sched(on_epoll());
+    bool done = false;
+    bool received = false;
+    bool both = false;
+    sched.post([&] {
+        task_group& guests = scheduler::current().guests();
+        guests.spawn(work(done));
+        guests.spawn(receive_often(received));
+    });
+    run_inside_poll(sched, done);
+    sched.post([&both] { both = true; });  // wakes the descriptor
+    run_inside_poll(sched, both);
+    REQUIRE(received);
+    REQUIRE(loop::current == nullptr);
+}
+
+TEST_CASE("what came as one event is lent over several turns", "[runtime][scheduler]") {
+    scheduler sched(on_epoll().lent_buffers(16, 1));
+    bool done = false;
+    sched.post([&] { scheduler::current().guests().spawn(receive_often(done)); });
+    run_inside_poll(sched, done);
+    REQUIRE(done);
+}
+
+TEST_CASE("run_ready does a turn's work and says that there is more", "[runtime][scheduler]") {
+    scheduler sched(on_epoll());
+    bool stop = false;
+    long rounds = 0;
+    sched.post([&] { scheduler::current().guests().spawn(hog(stop, rounds)); });
+    const bool more = sched.run_ready();
+    REQUIRE(more);
+    REQUIRE(rounds > 0);
+    REQUIRE(rounds <= 5 * loop::budget_of_turn);
+    stop = true;
+    while (sched.run_ready()) {
+    }
+    REQUIRE(sched.counters().tasks_live.value() == 0);
+}
+
+TEST_CASE("a scheduler in another event loop destroys its tasks at its end",
+          "[runtime][scheduler]") {
+    std::error_code seen = errc::closed;
+    std::optional<scheduler> sched(std::in_place, on_epoll());
+    sched->post([&] { scheduler::current().guests().spawn(wait_for_ever(seen)); });
+    while (sched->run_ready()) {
+    }
+    REQUIRE(sched->counters().tasks_live.value() == 1);
+    sched.reset();
+    REQUIRE(seen == errc::closed);  // nothing was resumed
+}
+
+TEST_CASE("only epoll runs inside another event loop", "[runtime][scheduler]") {
+    scheduler sched(on_sim(1));
+    try {
+        static_cast<void>(sched.native_handle());
+        FAIL("it has a handle");
+    } catch (const std::system_error& error) {
+        REQUIRE(error.code() == std::errc::not_supported);
+        REQUIRE_THAT(error.what(), Contains("this is sim"));
+    }
+}
+
+TEST_CASE("two loops for one scheduler are a bug of the caller", "[runtime][scheduler]") {
+    const auto twice = stderr_of_death([] {
+        scheduler sched(on_epoll());
+        sched.run_ready();
+        sched.run(five());
+    });
+    const auto inside = stderr_of_death([] {
+        auto nest = []() -> task<> {
+            scheduler::current().run_ready();
+            co_return;
+        };
+        scheduler(on_epoll()).run(nest());
+    });
+    REQUIRE_THAT(twice, Contains("another event loop runs this scheduler"));
+    REQUIRE_THAT(inside, Contains("already runs on this thread"));
 }
 
 TEST_CASE("a channel that outlives its scheduler is a bug of the caller", "[runtime][scheduler]") {
