@@ -221,7 +221,6 @@ result<unique_fd> uring_backend::detach(registration& idle) noexcept {
 
 void uring_backend::close(registration& ended) noexcept {
     auto& handle = static_cast<uring_registration&>(ended);
-    handle.hold();
     handle.closed = true;
     --attached_;
     end_connection(handle);
@@ -233,7 +232,6 @@ void uring_backend::close(registration& ended) noexcept {
     for (const int fd : handle.connections) ::close(fd);
     handle.connections.clear();
     close_when_idle(handle);
-    handle.release();
 }
 
 void uring_backend::close_when_idle(uring_registration& ended) noexcept {
