@@ -149,24 +149,27 @@ io_operation::progress epoll_backend::start(io_operation& op) {
     return io_operation::progress::done;
 }
 
-/// One try; remembers what it says about the next one.
-std::int32_t epoll_backend::attempt(io_operation& op) noexcept {
-    if (op.code() == io_code::receive_lent) return attempt_lent(static_cast<lent_operation&>(op));
-    if (op.target() == nullptr) return try_now(op, {});
-    epoll_registration& target = registration_of(op);
-    const std::int32_t outcome = try_now(op, target.traits);
-    if (outcome == would_wait && op.code() != io_code::splice) {
-        target.ready(side_of(op.code())) = false;
-    }
-    return outcome;
-}
-
 /// Whether a receive that filled only a part of its buffer has left nothing, so that an edge will
 /// tell of more. A stream socket also stops after what came along with bytes, at urgent data, and
 /// in front of its end, of which no edge tells twice.
 bool ran_dry(const epoll_registration& target, const ancillary_data* came) noexcept {
     return target.kind == handle_kind::stream_socket && came == nullptr && target.known &&
            !target.never_dry;
+}
+
+/// One try; remembers what it says about the next one.
+std::int32_t epoll_backend::attempt(io_operation& op) noexcept {
+    if (op.code() == io_code::receive_lent) return attempt_lent(static_cast<lent_operation&>(op));
+    if (op.target() == nullptr) return try_now(op, {});
+    epoll_registration& target = registration_of(op);
+    const std::int32_t outcome = try_now(op, target.traits);
+    const bool plain_read = op.code() == io_code::read && !target.traits.carries_handles;
+    const bool part = outcome > 0 && static_cast<std::size_t>(outcome) < op.size();
+    const bool found_nothing = outcome == would_wait && op.code() != io_code::splice;
+    if (found_nothing || (plain_read && part && ran_dry(target, nullptr))) {
+        target.ready(side_of(op.code())) = false;
+    }
+    return outcome;
 }
 
 std::int32_t epoll_backend::attempt_lent(lent_operation& op) noexcept {

@@ -274,6 +274,36 @@ CO_TEST_CASE("TCP connects, carries bytes and half-closes", "[runtime][io]") {
     REQUIRE(got == text);
 }
 
+CO_TEST_CASE("the end of a TCP stream is seen, however it comes after the bytes", "[runtime][io]") {
+    for (int round = 0; round < 20; ++round) {
+        auto pair = co_await connected_tcp();
+        task_group group;
+        auto text = group.spawn(read_all(pair.server));
+        if (round % 2 == 0) co_await settle();
+        co_await write_whole(pair.client, "one");
+        if (round % 3 == 0) co_await settle();
+        co_await write_whole(pair.client, "two");
+        if (round % 4 == 0) co_await settle();
+        pair.client.close();
+        auto got = co_await text;
+        REQUIRE(got == "onetwo");
+    }
+}
+
+CO_TEST_CASE("urgent data keeps nothing from a reader", "[runtime][io]") {
+    auto pair = co_await connected_tcp();
+    task_group group;
+    auto text = group.spawn(read_all(pair.server));
+    co_await settle();
+    const int fd = pair.client.native().value();
+    REQUIRE(::send(fd, "before!", 7, MSG_OOB) == 7);  // the last byte is the urgent one
+    co_await write_whole(pair.client, "after");
+    co_await settle();
+    pair.client.close();
+    auto got = co_await text;
+    REQUIRE(got == "beforeafter");
+}
+
 CO_TEST_CASE("half-closing leaves the other direction open", "[runtime][io]") {
     handle_pair pair = attached_socket_pair();
     auto shut = co_await pair.out.shutdown(io_handle::direction::writing);
