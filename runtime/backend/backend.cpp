@@ -45,17 +45,6 @@ bool is_refusal(const std::error_code& why) noexcept {
            why == std::errc::not_supported;
 }
 
-std::unique_ptr<backend> make_automatic_backend(const scheduler_options& options) {
-    try {
-        return make_uring_backend(options, uring_wish::the_best);
-    } catch (const std::system_error& why) {
-        if (!is_refusal(why.code())) throw;
-        auto made = make_epoll_backend(options);
-        log(options, std::string("backend epoll: io_uring cannot be had: ") + why.what());
-        return made;
-    }
-}
-
 /// The text of an error without what its code says, which another error will say again.
 std::string what_failed(const std::system_error& error) {
     const std::string text = error.what();
@@ -72,6 +61,18 @@ std::unique_ptr<backend> make_uring_or_say_why(const scheduler_options& options)
 }
 
 }  // namespace
+
+std::unique_ptr<backend> make_automatic_backend(const scheduler_options& options,
+                                                const ring_limits& limits) {
+    try {
+        return make_uring_backend(options, uring_wish::the_best, limits);
+    } catch (const std::system_error& why) {
+        if (!is_refusal(why.code())) throw;
+        auto made = make_epoll_backend(options);
+        log(options, std::string("backend epoll: io_uring cannot be had: ") + why.what());
+        return made;
+    }
+}
 
 std::unique_ptr<backend> make_backend(const scheduler_options& options) {
     backend_kind kind = options.backend();

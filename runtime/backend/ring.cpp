@@ -40,7 +40,11 @@ constexpr std::array ladder{
 
 }  // namespace
 
-ring::ring(const ring_limits& limits) : maker_(::getpid()), on_submission_(limits.on_submission) {
+ring::ring(const ring_limits& limits)
+    : maker_(::getpid()),
+      unknown_operations_(limits.unknown_operations),
+      on_submission_(limits.on_submission),
+      refusal_(limits.refusal) {
     bool made = false;
     for (std::size_t rung = 0; rung < ladder.size() && !made; ++rung) {
         if ((ladder[rung] & limits.unknown_flags) == 0) made = try_setup(limits, ladder[rung]);
@@ -105,8 +109,10 @@ const char* ring::missing_operation() const {
     const std::unique_ptr<io_uring_probe, void (*)(io_uring_probe*)> known(
         io_uring_get_probe_ring(const_cast<io_uring*>(&made_)), &io_uring_free_probe);
     if (known == nullptr) return "the probe of operations";
+    const auto& unknown = unknown_operations_;
     for (const need& one : needs) {
         if (io_uring_opcode_supported(known.get(), one.code) == 0) return one.name;
+        if (std::find(unknown.begin(), unknown.end(), one.code) != unknown.end()) return one.name;
     }
     return nullptr;
 }
@@ -135,6 +141,9 @@ unsigned ring::queued() noexcept {
 int ring::call(unsigned submit, unsigned want, unsigned flags, const void* argument,
                std::size_t bytes) noexcept {
     if (loop::current != nullptr) loop::current->counters.system_calls.add();
+    if (refusal_) {
+        if (const int error = refusal_()) return -error;
+    }
     if (made_.enter_ring_fd != made_.ring_fd) flags |= IORING_ENTER_REGISTERED_RING;
     // The raw call: liburing's own passes no such argument before 2.3, nor the newer flags.
     return io_uring_enter2(static_cast<unsigned>(made_.enter_ring_fd), submit, want, flags,

@@ -23,6 +23,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace conduit {
 
@@ -32,8 +33,12 @@ struct ring_limits {
     unsigned completions = 4096;
     /// Setup flags that count as unknown to the kernel.
     unsigned unknown_flags = 0;
+    /// Operations (IORING_OP_...) that count as unknown to the kernel.
+    std::vector<int> unknown_operations;
     /// Called with each submission before the kernel sees it.
     std::function<void(io_uring_sqe&)> on_submission;
+    /// Asked before each call that submits or waits: an errno to fail with instead, or 0.
+    std::function<int()> refusal;
 };
 
 class ring {
@@ -91,7 +96,9 @@ private:
     std::size_t group_bytes_ = 0;
     int group_mask_ = 0;
     unsigned wait_flags_ = 0;
+    std::vector<int> unknown_operations_;
     std::function<void(io_uring_sqe&)> on_submission_;
+    std::function<int()> refusal_;
 };
 
 }  // namespace conduit

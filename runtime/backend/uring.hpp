@@ -22,4 +22,8 @@ enum class uring_wish {
 std::unique_ptr<backend> make_uring_backend(const scheduler_options& options, uring_wish wish,
                                             const ring_limits& limits = {});
 
+/// io_uring where the kernel has what makes it worth it; elsewhere epoll, and the log says why.
+std::unique_ptr<backend> make_automatic_backend(const scheduler_options& options,
+                                                const ring_limits& limits = {});
+
 }  // namespace conduit
