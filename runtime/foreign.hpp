@@ -26,14 +26,15 @@ class foreign_wait : public operation, private wakeup {
 public:
     const char* name() const noexcept override { return "foreign awaitable"; }
 
-    /// A foreign awaitable cannot be asked to end, so it is waited for.
+    /// A foreign awaitable cannot be asked to end, so it is waited for; and it has no value to
+    /// yield without having run, so it is awaited also after a stop request.
     void cancel() noexcept override {}
 
     /// The bridge came to its end, on whichever thread.
     void bridge_ended() noexcept;
 
 protected:
-    foreign_wait() noexcept = default;
+    foreign_wait() noexcept : operation(kind::unstoppable) {}
     ~foreign_wait();
 
     progress run_bridge(std::coroutine_handle<> bridge);

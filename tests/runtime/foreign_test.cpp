@@ -144,6 +144,18 @@ CO_TEST_CASE("the context survives a foreign awaitable", "[runtime][foreign]") {
     REQUIRE(seen == due);
 }
 
+CO_TEST_CASE("a foreign awaitable is awaited also after a stop request", "[runtime][foreign]") {
+    callback awaited;
+    task_group group;
+    group.request_stop();
+    auto pending = group.spawn(await_it(awaited));
+    co_await settle();
+    REQUIRE(awaited.is_awaited());
+    awaited.fire();
+    const int got = co_await pending;
+    REQUIRE(got == 7);
+}
+
 CO_TEST_CASE("destroying a task that awaits a foreign awaitable forgets it", "[runtime][foreign]") {
     callback awaited;
     std::optional<task_group> group(std::in_place);
