@@ -55,6 +55,7 @@ public:
     ~uring_backend() override;
 
     std::string_view name() const noexcept override { return "uring"; }
+    std::string description() const { return "backend uring: " + ring_->description(); }
     conduit::kernel& kernel() noexcept override { return linux_kernel(); }
     void enter() override;
     void leave() noexcept override;
@@ -156,7 +157,6 @@ uring_backend::uring_backend(const scheduler_options& options, uring_wish wish,
         throw std::system_error(lacking, "io_uring of this kernel has no DEFER_TASKRUN");
     }
     use(std::move(made));
-    if (options.log()) options.log()(log_level::debug, "backend uring: " + ring_->description());
 }
 
 uring_backend::~uring_backend() {
@@ -562,6 +562,7 @@ void uring_backend::accepted(request& r, std::int32_t result) noexcept {
             handle.connections.push_back(result);
         } catch (const std::bad_alloc&) {
             ::close(result);
+            handle.last = -ENOMEM;  // who accepts hears of it
         }
     }
     feed(r);
@@ -699,7 +700,9 @@ void uring_backend::retry(lent_operation& op, std::int32_t outcome) noexcept {
 
 std::unique_ptr<backend> make_uring_backend(const scheduler_options& options, uring_wish wish,
                                             const ring_limits& limits) {
-    return std::make_unique<uring_backend>(options, wish, limits);
+    auto made = std::make_unique<uring_backend>(options, wish, limits);
+    if (options.log()) options.log()(log_level::debug, made->description());  // either may throw
+    return made;
 }
 
 }  // namespace conduit
