@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Runs a command where the kernel refuses io_uring, as containers do: with EPERM, as Docker's
-// filter says, or with ENOSYS, as an older kernel or a narrower filter does. Its exit code is the
-// command's; 77, ctest's skip, where no filter may be installed.
+// filter says, with ENOSYS, as an older kernel or a narrower filter does, with ENOMEM, as where
+// little memory may be locked, or with EINVAL, as a kernel that knows none of the flags. Its exit
+// code is the command's; 77, ctest's skip, where no filter may be installed.
 //
 //     conduit_without_io_uring EPERM -- conduit_tests "~[.]~[tidy]"
 
@@ -35,6 +36,21 @@ constexpr std::uint32_t architecture = AUDIT_ARCH_AARCH64;
 #else
 constexpr std::uint32_t architecture = 0;
 #endif
+
+struct refusal {
+    std::string_view name;
+    int error;
+};
+constexpr std::array refusals{refusal{"EPERM", EPERM}, refusal{"ENOSYS", ENOSYS},
+                              refusal{"ENOMEM", ENOMEM}, refusal{"EINVAL", EINVAL}};
+
+/// 0 where the name is none of them.
+int error_named(std::string_view name) {
+    for (const refusal& each : refusals) {
+        if (each.name == name) return each.error;
+    }
+    return 0;
+}
 
 std::error_code last_error() { return {errno, std::generic_category()}; }
 
@@ -69,18 +85,18 @@ bool is_refused_with(int error) {
 
 int usage(std::string_view wrong) {
     std::cerr << "conduit_without_io_uring: " << wrong
-              << "\nusage: conduit_without_io_uring EPERM|ENOSYS -- command [argument]...\n";
+              << "\nusage: conduit_without_io_uring EPERM|ENOSYS|ENOMEM|EINVAL -- command "
+                 "[argument]...\n";
     return exit_usage;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::string_view wanted = argc > 1 ? argv[1] : "";
-    if (wanted != "EPERM" && wanted != "ENOSYS") return usage("with which error, EPERM or ENOSYS?");
+    const int error = error_named(argc > 1 ? argv[1] : "");
+    if (error == 0) return usage("with which error: EPERM, ENOSYS, ENOMEM or EINVAL?");
     if (argc < 3 || std::string_view(argv[2]) != "--") return usage("-- must follow the error");
     if (argc < 4) return usage("a command must follow --");
-    const int error = wanted == "EPERM" ? EPERM : ENOSYS;
     if (architecture == 0) return skip("neither x86_64 nor aarch64");
     if (!forbid_io_uring(error)) return skip(last_error().message());
     if (!is_refused_with(error)) {
