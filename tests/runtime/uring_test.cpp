@@ -93,7 +93,7 @@ TEST_CASE("what was chosen is said at level debug", "[runtime][uring]") {
     };
     const scheduler sched(scheduler_options().backend(backend_kind::uring).log(sink));
     REQUIRE(sched.backend_name() == "uring");
-    REQUIRE_THAT(said, Contains("backend uring: ") && Contains("256 submissions"));
+    REQUIRE_THAT(said, Contains("backend uring: ") && Contains(" submissions"));
 }
 
 TEST_CASE("a pipe that the kernel will not wait on is polled", "[runtime][uring][fault]") {
