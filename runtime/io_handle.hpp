@@ -69,7 +69,8 @@ public:
     /// SIGPIPE: without a reader it fails with std::errc::broken_pipe.
     write_operation write_some(std::span<const std::byte> bytes) noexcept;
 
-    /// As write_some(), with handles, credentials or a destination.
+    /// As write_some(), with handles, credentials or a destination. Where the destination is what
+    /// has no room, says std::errc::resource_unavailable_try_again at once.
     send_operation send(const outgoing_message& message) noexcept;
 
     /// As read_some(), with the handles and credentials that came along.
@@ -77,14 +78,15 @@ public:
 
     /// As read_some(), into a buffer of the scheduler's. The kernel goes on receiving between two
     /// calls where it can. At most 4 buffers per turn, so that others get theirs. Cancelling the
-    /// wait loses nothing; closing the handle loses what had arrived.
+    /// wait loses nothing; closing the handle loses what had arrived. Of datagrams it tells no
+    /// sender: do not mix it with receive() there.
     lent_operation receive_lent() noexcept { return lent_operation(registration_); }
 
     /// Waits for a connection. The new handle is non-blocking and close-on-exec.
     accept_operation accept() noexcept { return {io_code::accept, registration_, nullptr, 0}; }
 
-    /// As accept(); the kernel goes on accepting between two calls where it can. Closing the handle
-    /// closes connections that had arrived.
+    /// As accept(); the kernel goes on accepting between two calls where it can, until some 16 wait
+    /// here besides the backlog. Closing the handle closes connections that had arrived.
     accept_operation accept_many() noexcept {
         return {io_code::accept_many, registration_, nullptr, 0};
     }

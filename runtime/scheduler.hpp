@@ -48,7 +48,8 @@ public:
     /// What a simulation draws its choices from; the same seed gives the same run.
     scheduler_options& seed(std::uint64_t seed) noexcept { return set(seed_, seed); }
     scheduler_options& log(log_sink sink) { return set(log_, std::move(sink)); }
-    /// How many buffers are lent to receivers, at most 32768 on io_uring, and their size in bytes.
+    /// How many buffers are lent to receivers, of which io_uring uses up to 32768, and how many
+    /// bytes each holds at least.
     scheduler_options& lent_buffers(std::size_t count, std::size_t bytes) noexcept {
         lent_buffer_bytes_ = bytes;
         return set(lent_buffers_, count);

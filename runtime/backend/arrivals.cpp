@@ -66,8 +66,9 @@ void arrival::give_back(lent_buffers& from) noexcept {
 void arrivals::push(arrival&& came) { all_.push_back(std::move(came)); }
 
 void arrivals::drop_oldest() noexcept {
-    if (++first_ < all_.size()) return;
-    all_.clear();
+    ++first_;
+    if (2 * first_ < all_.size()) return;  // moved up seldom enough to cost nothing
+    all_.erase(all_.begin(), all_.begin() + static_cast<std::ptrdiff_t>(first_));
     first_ = 0;
 }
 
@@ -104,8 +105,6 @@ std::int32_t arrivals::copy_to(std::span<std::byte> into, lent_buffers& from) no
 std::int32_t arrivals::copy_to(incoming_message& message, lent_buffers& from) noexcept {
     arrival& first = oldest();
     ancillary_data& into = message;
-    into = ancillary_data();
-    message.from = socket_address();
     try {
         if (!first.was_touched()) {
             auto came = ancillary_of(first.control(from), first.flags(from));

@@ -52,6 +52,7 @@ public:
 
     std::string_view name() const noexcept override { return "epoll"; }
     conduit::kernel& kernel() noexcept override { return linux_kernel(); }
+    void enter() override { CONDUIT_ASSERT(forks_ == forks_so_far(), made_before_fork); }
 
     result<registration*> attach(unique_fd handle) override;
     result<unique_fd> detach(registration& idle) noexcept override;
@@ -82,6 +83,7 @@ private:
     lent_buffers buffers_;
     std::uint64_t turn_ = 1;
     int attached_ = 0;  // handles
+    int forks_ = forks_so_far();
     bool has_pwait2_ = true;
     // Receivers that wait for a buffer, and those whose turn it is again, both in order.
     intrusive_list<operation, in_queue> starved_;
@@ -286,6 +288,7 @@ void epoll_backend::handle(const epoll_event& event) noexcept {
 }
 
 bool epoll_backend::poll(clock::duration wait) {
+    CONDUIT_ASSERT(forks_ == forks_so_far(), made_before_fork);
     ++turn_;
     if (!next_turn_.empty()) wait = clock::duration::zero();
     std::array<epoll_event, 128> events;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -161,9 +162,12 @@ std::int32_t send_now(const io_operation& op) noexcept {
         const ucred own{::getpid(), ::geteuid(), ::getegid()};
         header.add(SCM_CREDENTIALS, &own, sizeof own);
     }
-    return outcome_of([&] {
-        return ::sendmsg(op.target()->handle.handle(), &header.native, MSG_NOSIGNAL | MSG_DONTWAIT);
-    });
+    const int fd = op.target()->handle.handle();
+    const std::int32_t outcome =
+        outcome_of([&] { return ::sendmsg(fd, &header.native, MSG_NOSIGNAL | MSG_DONTWAIT); });
+    // The queue of another's socket is full, of which no event of this one tells.
+    const bool elsewhere = message.destination() != nullptr && outcome == would_wait;
+    return elsewhere && is_ready_now(fd, POLLOUT) ? -EAGAIN : outcome;
 }
 
 /// Calls `visit(type, data, bytes)` for each part of control data.
@@ -329,6 +333,13 @@ std::unique_ptr<ancillary_data> ancillary_of(std::span<const std::byte> control,
     came->truncated = truncated;
     take_control(control, *came);
     return came;
+}
+
+int forks_so_far() noexcept {
+    static std::atomic<int> count{0};
+    static const int registered = ::pthread_atfork(nullptr, nullptr, [] { ++count; });
+    static_cast<void>(registered);
+    return count;
 }
 
 void close_handles_in(std::span<const std::byte> control) noexcept {

@@ -54,6 +54,11 @@ void close_handles_in(std::span<const std::byte> control) noexcept;
 /// process. A listener has no peer, and may be shared with processes that go on listening.
 void end_connection(const registration& ended) noexcept;
 
+/// How often this process and those before it were forked. A forked child shares what its parent's
+/// schedulers have in the kernel, so it must make its own.
+int forks_so_far() noexcept;
+inline constexpr const char* made_before_fork = "a forked child must make a scheduler of its own";
+
 /// What became of a connect that had to wait.
 std::int32_t connect_outcome(int fd) noexcept;
 

@@ -74,7 +74,8 @@ public:
     /// as it takes. Makes no call where there is nothing to do. A signal ends the wait.
     void enter(clock::duration wait) noexcept;
 
-    /// The oldest completion that has not been taken.
+    /// Completions that have not been taken, and the oldest of them.
+    unsigned completions() const noexcept { return io_uring_cq_ready(&made_); }
     std::optional<completed> completion() noexcept;
 
     /// Ends the request with this tag, submitted or not, waiting up to a millisecond: one try.

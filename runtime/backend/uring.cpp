@@ -11,13 +11,11 @@
 #include <conduit/runtime/backend/uring_registration.hpp>
 
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
-#include <atomic>
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <chrono>
@@ -41,13 +39,8 @@ bool is_ended(std::int32_t result) noexcept {
     return result == -ECANCELED || result == -EINTR || result == -restart;
 }
 
-/// How often this process has been forked, counted in the child.
-std::atomic<int>& forks() noexcept {
-    static std::atomic<int> count{0};
-    static const int registered = ::pthread_atfork(nullptr, nullptr, [] { ++count; });
-    static_cast<void>(registered);
-    return count;
-}
+constexpr std::size_t accepted_ahead_max = 16;
+constexpr std::size_t lent_buffers_max = 32768;  // of a buffer ring
 
 class uring_backend final : public backend {
 public:
@@ -115,12 +108,13 @@ private:
     std::size_t supplied_count_ = 0;
     std::uint64_t turn_ = 1;
     int attached_ = 0;  // handles
-    int forks_ = forks();
+    int forks_ = forks_so_far();
     int reaped_ = 0;  // completions, last time
     bool wakeup_is_watched_ = false;
     bool is_leaving_ = false;
     intrusive_list<request, in_kernel> in_flight_;
     intrusive_list<request, in_backlog> backlog_;
+    intrusive_list<request, in_doubt> doubtful_;
     intrusive_list<uring_registration, in_hoard> hoarders_;
     // Receivers, in order: those that had enough in this turn, those that wait for a buffer, and
     // those of them for which one is kept.
@@ -144,10 +138,10 @@ uring_backend::uring_backend(const scheduler_options& options, uring_wish wish,
                              const ring_limits& limits)
     : limits_(limits),
       wakeup_(make_wakeup()),
-      buffers_(options.lent_buffers(), slot_bytes(options.lent_buffer_bytes()),
-               [this] { distribute(); }),
+      buffers_(std::min(options.lent_buffers(), lent_buffers_max),
+               slot_bytes(options.lent_buffer_bytes()), [this] { distribute(); }),
       lent_bytes_(options.lent_buffer_bytes()),
-      supplied_(options.lent_buffers()) {
+      supplied_(buffers_.count()) {
     auto made = std::make_unique<ring>(limits_);
     const auto lacking = std::make_error_code(std::errc::not_supported);
     if (const char* missing = made->missing_operation()) {
@@ -179,7 +173,7 @@ void uring_backend::use(std::unique_ptr<ring> made) {
 }
 
 void uring_backend::enter() {
-    forks_ = forks();
+    CONDUIT_ASSERT(forks_ == forks_so_far(), made_before_fork);
     if (ring_->begin_run()) return;
     use(std::make_unique<ring>(limits_));  // the one before is another thread's
     ring_->begin_run();
@@ -211,7 +205,8 @@ result<registration*> uring_backend::attach(unique_fd handle) {
 result<unique_fd> uring_backend::detach(registration& idle) noexcept {
     auto& handle = static_cast<uring_registration&>(idle);
     for (const side which : {side::taking, side::giving}) end_now(handle.of(which));
-    if (!handle.received.empty() || !handle.connections.empty()) {
+    const bool failed = handle.last.value_or(0) < 0;
+    if (!handle.received.empty() || !handle.connections.empty() || failed) {
         return std::make_error_code(std::errc::device_or_resource_busy);
     }
     handle.closed = true;
@@ -251,7 +246,8 @@ io_operation::progress uring_backend::start(io_operation& op) {
         handle.closer = &op;
         return io_operation::progress::waiting;
     }
-    const std::int32_t outcome = is_sent_with_others(op) ? would_wait : attempt(op);
+    const bool sent_with_others = is_sent_with_others(op);
+    const std::int32_t outcome = sent_with_others ? would_wait : attempt(op);
     if (outcome != would_wait) {
         op.set_outcome(outcome);
         return io_operation::progress::done;
@@ -260,6 +256,7 @@ io_operation::progress uring_backend::start(io_operation& op) {
     if (op.second_target() != nullptr) op.second_target()->giver = &op;
     request& r = request_of(op);
     const bool queued = intrusive_list<operation, in_queue>::contains(op);
+    r.poll_once = r.of == side::giving && !sent_with_others;
     if (!r.is_in_flight() && !queued) arm(r);
     return io_operation::progress::waiting;
 }
@@ -306,10 +303,13 @@ std::int32_t uring_backend::attempt_taken_before(io_operation& op) noexcept {
         case io_code::read:
             if (nothing) break;
             return handle.received.copy_to(op.buffer(), buffers_);
-        case io_code::receive:
+        case io_code::receive: {
+            auto& message = *static_cast<incoming_message*>(op.data().into());
+            static_cast<ancillary_data&>(message) = ancillary_data();
+            message.from = socket_address();
             if (nothing) break;
-            return handle.received.copy_to(*static_cast<incoming_message*>(op.data().into()),
-                                           buffers_);
+            return handle.received.copy_to(message, buffers_);
+        }
         case io_code::accept:
         case io_code::accept_many: {
             if (nothing) break;
@@ -353,6 +353,8 @@ std::int32_t uring_backend::attempt_promised(lent_operation& op) noexcept {
         loan.set_ancillary(std::move(came));
         op.lend(std::move(loan));
     } else {
+        // Nothing is there yet, so that a buffer is not what it waits for.
+        if (outcome == would_wait) handle.taking.poll_once = true;
         buffers_.give_back(*number);
     }
     return outcome;
@@ -374,6 +376,8 @@ void uring_backend::forget(io_operation& op) noexcept {
     request& r = request_of(op);
     if (r.is_for(op)) r.made_for = nullptr;
     r.cancelled = false;
+    r.is_ready = false;
+    r.poll_once = false;
     if (!r.is_in_flight()) intrusive_list<request, in_backlog>::remove(r);
     intrusive_list<operation, in_queue>::remove(op);
     if (op.code() == io_code::receive_lent) distribute();  // it may have been promised a buffer
@@ -472,15 +476,20 @@ void uring_backend::wake() noexcept {
 }
 
 bool uring_backend::poll(clock::duration wait) {
-    CONDUIT_ASSERT(forks_ == forks(), "a forked child must not go on running its parent's tasks");
+    CONDUIT_ASSERT(forks_ == forks_so_far(), made_before_fork);
     ++turn_;
     retry_in_turn();
     work_off_backlog();
     watch_wakeup();
     const bool must_return = !loop::running().ready.empty() || !next_turn_.empty() ||
                              !promised_.empty() || !backlog_.empty() || !wakeup_is_watched_;
-    ring_->enter(must_return ? clock::duration::zero() : wait);
+    // Where the kernel said that there is more and then brings nothing, it is made to look again: it
+    // forgets a stream of TCP after urgent data.
+    intrusive_list<request, in_doubt> doubtful;
+    doubtful.take_all(doubtful_);
+    ring_->enter(must_return || !doubtful.empty() ? clock::duration::zero() : wait);
     reap();
+    while (!doubtful.empty()) end(doubtful.pop_front());
     return true;
 }
 
@@ -488,7 +497,9 @@ bool uring_backend::poll(clock::duration wait) {
 
 void uring_backend::reap() noexcept {
     reaped_ = 0;
-    while (const auto done = ring_->completion()) {
+    // Not those that come meanwhile: a full queue of submissions may complete some in place.
+    for (unsigned left = ring_->completions(); left > 0; --left) {
+        const auto done = ring_->completion();
         ++reaped_;
         if (done->tag == nobody) continue;
         if (done->tag == the_wakeup) {
@@ -501,14 +512,20 @@ void uring_backend::reap() noexcept {
 
 void uring_backend::completed(request& r, const ring::completed& done) noexcept {
     kernel_memory::came_back(&r);
+    intrusive_list<request, in_doubt>::remove(r);
     if (!done.has_more()) {
         intrusive_list<request, in_kernel>::remove(r);
         intrusive_list<request, in_backlog>::remove(r);
         r.is_ending = false;
+    } else if ((done.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0) {
+        doubtful_.push_back(r);
     }
     switch (r.kind) {
         case request_kind::transfer: transferred(r, done); break;
-        case request_kind::readiness: became_ready(r, done.result); break;
+        case request_kind::readiness:
+            became_ready(r, done.result);
+            if (done.has_more() && operation_of(r) == nullptr) end(r);
+            break;
         case request_kind::connection:
         case request_kind::connections: accepted(r, done.result); break;
         case request_kind::buffers: received(r, done); break;
@@ -524,7 +541,7 @@ void uring_backend::transferred(request& r, const ring::completed& done) noexcep
     } else {
         kernel_memory::hide(op.bytes());
     }
-    if (done.result == -EAGAIN) r.must_poll = true;  // before Linux 6.4, a pipe
+    if (done.result == -EAGAIN) (takes ? r.must_poll : r.poll_once) = true;
     if (r.withdrawn || done.result == -EAGAIN || is_ended(done.result)) return;
     if (r.owner->closed && done.result <= 0) return;  // the end that closing made
     if (takes) {
@@ -538,11 +555,20 @@ void uring_backend::became_ready(request& r, std::int32_t result) noexcept {
     io_operation* op = operation_of(r);
     if (op == nullptr || r.cancelled || r.owner->closed || is_ended(result)) return;
     if (result < 0) return finish(*op, result);
+    // Polling for room, the kernel also tells that the peer closed its side, and would again at once.
+    if (r.events == POLLOUT && (result & (POLLOUT | POLLERR | POLLHUP)) == 0) {
+        r.polls_edges = true;
+        return;
+    }
     r.is_ready = op->code() == io_code::receive_lent;
     r.owner->try_to_take = true;
     const std::int32_t outcome =
         op->code() == io_code::connect ? connect_outcome(r.owner->handle.handle()) : attempt(*op);
-    if (outcome != would_wait) finish(*op, outcome);
+    if (outcome != would_wait) {
+        finish(*op, outcome);
+    } else if (r.of == side::giving) {
+        r.poll_once = true;
+    }
 }
 
 void uring_backend::accepted(request& r, std::int32_t result) noexcept {
@@ -566,6 +592,7 @@ void uring_backend::accepted(request& r, std::int32_t result) noexcept {
         }
     }
     feed(r);
+    if (handle.connections.size() >= accepted_ahead_max) end(r);
 }
 
 void uring_backend::received(request& r, const ring::completed& done) noexcept {
@@ -615,6 +642,11 @@ void uring_backend::feed(request& r) noexcept {
 void uring_backend::came_to_rest(request& r) noexcept {
     uring_registration& handle = *r.owner;
     r.made_for = nullptr;
+    if (uring_registration* polled = std::exchange(r.elsewhere, nullptr)) {
+        --polled->polled_by_others;
+        if (polled->closed) close_when_idle(*polled);
+        polled->release();
+    }
     if (io_operation* op = operation_of(r)) {
         if (r.cancelled || handle.closed) {
             finish(*op, io_operation::cancelled_outcome);

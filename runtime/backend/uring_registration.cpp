@@ -11,13 +11,22 @@ namespace {
 
 void prepare_poll(io_uring_sqe& next, request& r, const io_operation& op) noexcept {
     r.kind = request_kind::readiness;
-    const registration* polled = r.owner;
-    short events = r.of == side::taking ? POLLIN : POLLOUT;
+    auto* polled = r.owner;
+    r.events = r.of == side::taking ? POLLIN : POLLOUT;
     if (op.code() == io_code::splice && is_ready_now(polled->handle.handle(), POLLIN)) {
-        polled = op.second_target();  // there is something to move: room is what lacks
-        events = POLLOUT;
+        // There is something to move: room is what lacks.
+        polled = static_cast<uring_registration*>(op.second_target());
+        polled->hold();
+        ++polled->polled_by_others;
+        r.elsewhere = polled;
+        r.events = POLLOUT;
     }
-    io_uring_prep_poll_add(&next, polled->handle.handle(), static_cast<unsigned>(events));
+    const auto events = static_cast<unsigned>(r.events);
+    if (r.polls_edges && r.events == POLLOUT) {
+        io_uring_prep_poll_multishot(&next, polled->handle.handle(), events);
+    } else {
+        io_uring_prep_poll_add(&next, polled->handle.handle(), events);
+    }
 }
 
 /// Names no memory: the kernel takes it from the buffers. Only how large the parts are counts.
@@ -62,7 +71,10 @@ void prepare_read(io_uring_sqe& next, request& r, const io_operation& op) noexce
 void prepare_send(io_uring_sqe& next, request& r, const io_operation& op) noexcept {
     r.kind = request_kind::transfer;
     kernel_memory::show(op.bytes());
-    io_uring_prep_send(&next, r.owner->handle.handle(), op.bytes().data(), op.size(), MSG_NOSIGNAL);
+    // Without room it comes back at once: the kernel would give the wait a thread of its own where the
+    // peer has closed its side.
+    io_uring_prep_send(&next, r.owner->handle.handle(), op.bytes().data(), op.size(),
+                       MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void prepare_accept(io_uring_sqe& next, request& r, request_kind kind) noexcept {
@@ -82,7 +94,8 @@ void prepare_accept(io_uring_sqe& next, request& r, request_kind kind) noexcept 
 void prepare(io_uring_sqe& next, request& r, io_operation& op, std::size_t lent_bytes) noexcept {
     r.made_for = &op;
     const bool was_polled = std::exchange(r.is_ready, false);
-    if (r.must_poll && !was_polled) return prepare_poll(next, r, op);
+    const bool polls = std::exchange(r.poll_once, false) || r.must_poll;
+    if (polls && !was_polled) return prepare_poll(next, r, op);
     switch (op.code()) {
         case io_code::read: return prepare_read(next, r, op);
         case io_code::receive_lent: return prepare_buffers(next, r, lent_bytes);

@@ -25,6 +25,7 @@ struct uring_registration;
 struct in_kernel;   // tag: requests in flight
 struct in_backlog;  // tag: requests that the kernel could not take yet
 struct in_hoard;    // tag: handles with arrivals
+struct in_doubt;    // tag: requests that should have completed again by now
 
 /// What a completion of a request means.
 enum class request_kind : std::uint8_t {
@@ -36,7 +37,7 @@ enum class request_kind : std::uint8_t {
 };
 
 /// What the kernel is asked to do for one side of a handle.
-struct request : list_hook<in_kernel>, list_hook<in_backlog> {
+struct request : list_hook<in_kernel>, list_hook<in_backlog>, list_hook<in_doubt> {
     request(uring_registration& handle, side which) noexcept : owner(&handle), of(which) {}
 
     bool is_in_flight() const noexcept { return list_hook<in_kernel>::is_linked(); }
@@ -45,12 +46,16 @@ struct request : list_hook<in_kernel>, list_hook<in_backlog> {
     uring_registration* owner;
     side of;
     request_kind kind = request_kind::readiness;
-    const io_operation* made_for = nullptr;  // while in flight; null for what serves any operation
-    bool cancelled = false;                  // that operation was asked to end
-    bool withdrawn = false;                  // that operation is being destroyed
-    bool is_ending = false;                  // the kernel was asked to end the request
-    bool must_poll = false;                  // the kernel does not wait by itself on this handle
-    bool is_ready = false;                   // it was polled
+    const io_operation* made_for = nullptr;   // while in flight; null for what serves any operation
+    bool cancelled = false;                   // that operation was asked to end
+    bool withdrawn = false;                   // that operation is being destroyed
+    bool is_ending = false;                   // the kernel was asked to end the request
+    bool must_poll = false;                   // the kernel does not wait by itself on this handle
+    bool poll_once = false;                   // nor should it the next time
+    bool is_ready = false;                    // it was polled
+    bool polls_edges = false;                 // for the handle is half closed: see became_ready()
+    short events = 0;                         // what it polls for
+    uring_registration* elsewhere = nullptr;  // what it polls, where that is not the owner
 };
 
 struct uring_registration final : registration, list_hook<in_hoard> {
@@ -58,7 +63,9 @@ struct uring_registration final : registration, list_hook<in_hoard> {
         : registration(made_on, std::move(attached), what), traits(traits_of(*this)) {}
 
     request& of(side which) noexcept { return which == side::taking ? taking : giving; }
-    bool is_in_flight() const noexcept { return taking.is_in_flight() || giving.is_in_flight(); }
+    bool is_in_flight() const noexcept {
+        return taking.is_in_flight() || giving.is_in_flight() || polled_by_others > 0;
+    }
     bool is_socket() const noexcept {
         return kind == handle_kind::stream_socket || kind == handle_kind::datagram_socket;
     }
@@ -77,6 +84,7 @@ struct uring_registration final : registration, list_hook<in_hoard> {
     std::optional<std::int32_t> last;  // how receiving or accepting ended, after what arrived
     int lent = 0;                      // buffers lent in turn `lent_in`
     std::uint64_t lent_in = 0;
+    int polled_by_others = 0;        // splices to this handle
     io_operation* closer = nullptr;  // waits until the kernel has let go
 };
 

@@ -12,6 +12,7 @@
 #include <conduit/runtime/as_task.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/task_group.hpp>
+#include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
 #include <conduit/runtime/yield.hpp>
 
@@ -88,6 +89,27 @@ task<std::error_code> move_bytes(io_handle& from, io_handle& to, std::size_t& mo
     if (got) moved = *got;
     co_return got.error();
 }
+
+/// How often the kernel is asked while nothing happens for a moment.
+task<std::uint64_t> polls_while_idle() {
+    const counter& polls = scheduler::current().counters().polls;
+    const std::uint64_t before = polls.value();
+    co_await sleep_for(5ms);
+    co_return polls.value() - before;
+}
+
+task<std::error_code> send_message(io_handle& out, std::string text) {
+    outgoing_message message(bytes_of(text));
+    auto sent = co_await out.send(message);
+    co_return sent.error();
+}
+
+task<std::error_code> write_error(io_handle& out) {
+    auto written = co_await out.write_some(bytes_of("x"));
+    co_return written.error();
+}
+
+constexpr std::uint64_t polls_of_idle_max = 20;  // one that is not idle makes hundreds
 
 struct tcp_pair {
     io_handle client;
@@ -596,6 +618,99 @@ TEST_CASE("closing one handle on a listener leaves the others listening", "[runt
         auto client = attached_tcp_socket();
         auto connected = co_await client.connect(address);
         REQUIRE(connected);
+    };
+    run_on_each_kernel(body);
+}
+
+CO_TEST_CASE("a peer that closed its side does not keep who waits for room awake",
+             "[runtime][io]") {
+    std::vector<handle_pair> pairs;
+    for (int i = 0; i < 4; ++i) {
+        pairs.push_back(attached_socket_pair());
+        co_await fill(pairs.back().out);
+        auto shut = co_await pairs.back().in.shutdown(io_handle::direction::writing);
+        REQUIRE(shut);
+    }
+    handle_pair source = attached_pipe();
+    co_await write_whole(source.out, "moved");
+    std::size_t moved = 0;
+    task_group group;
+    auto sent = group.spawn(send_message(pairs[0].out, "sent"));
+    auto ready = group.spawn(poll_writable(pairs[1].out));
+    auto spliced = group.spawn(move_bytes(source.in, pairs[2].out, moved));
+    auto written = group.spawn(write_error(pairs[3].out));
+    co_await settle();
+    auto polls = co_await polls_while_idle();
+    REQUIRE(polls < polls_of_idle_max);
+    for (handle_pair& pair : pairs) co_await drain(pair.in);
+    for (auto* each : {&sent, &ready, &spliced, &written}) {
+        const std::error_code ended = co_await *each;
+        REQUIRE(ended == std::error_code());
+    }
+    REQUIRE(moved == 5);
+}
+
+CO_TEST_CASE("a splice whose target is closed lets go of it before the close is over",
+             "[runtime][io]") {
+    handle_pair from = attached_pipe();
+    handle_pair to = attached_pipe();
+    co_await fill(to.out);
+    co_await write_whole(from.out, "stays");
+    std::size_t moved = 0;
+    task_group group;
+    auto pending = group.spawn(move_bytes(from.in, to.out, moved));
+    co_await settle();
+    auto closed = co_await to.out.close_and_wait();
+    std::array<std::byte, 4096> buffer{};
+    std::size_t got = 1;
+    while (got > 0) {  // to the end of the stream, which is there at once
+        auto part = co_await to.in.read_some(buffer);
+        got = part.value();
+    }
+    const std::error_code ended = co_await pending;
+    REQUIRE(closed);
+    REQUIRE(ended == errc::cancelled);
+}
+
+CO_TEST_CASE("a receive through which nothing comes leaves nothing of the last one",
+             "[runtime][io]") {
+    handle_pair pair = attached_socket_pair();
+    co_await write_whole(pair.out, "x");
+    auto armed = co_await pair.in.receive_lent();
+    auto ends = current_kernel().make_pipe().value();
+    outgoing_message message(bytes_of("with a handle"));
+    REQUIRE(message.attach(ends.first));
+    auto sent = co_await pair.out.send(message);
+    std::array<std::byte, 64> buffer{};
+    incoming_message incoming(buffer);
+    auto got = co_await pair.in.receive(incoming);
+    REQUIRE(armed->bytes().size() == 1);
+    REQUIRE(sent);
+    REQUIRE(got.value() == 13);
+    REQUIRE(incoming.handles.size() == 1);
+    pair.out.close();
+    auto end = co_await pair.in.receive(incoming);
+    REQUIRE(end.value() == 0);
+    REQUIRE(incoming.handles.empty());
+}
+
+TEST_CASE("a datagram for whom has no room is refused at once", "[runtime][io]") {
+    auto body = []() -> task<> {
+        kernel& here = current_kernel();
+        const temp_dir folder;
+        const auto address = socket_address::unix_path(folder.path() + "/full").value();
+        auto full = here.make_socket(socket_family::unix_domain, socket_kind::datagram).value();
+        REQUIRE(here.bind(full, address));
+        auto one = here.make_socket(socket_family::unix_domain, socket_kind::datagram).value();
+        auto out = io_handle::attach(std::move(one)).value();
+        outgoing_message message(bytes_of("one"));
+        message.to(address);
+        std::error_code refused;
+        for (int i = 0; i < 100'000 && !refused; ++i) {
+            auto sent = co_await out.send(message);
+            refused = sent.error();
+        }
+        REQUIRE(refused == std::errc::resource_unavailable_try_again);
     };
     run_on_each_kernel(body);
 }

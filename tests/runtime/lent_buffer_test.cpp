@@ -8,6 +8,7 @@
 #include <conduit/runtime/io_handle.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/task_group.hpp>
+#include <conduit/runtime/timer.hpp>
 
 #include <unistd.h>
 
@@ -104,6 +105,32 @@ task<> send_handle(io_handle& out, std::string text) {
     REQUIRE(sent.value() == text.size());
 }
 
+/// One buffer, which was held while two wanted it; then nothing comes for either.
+task<> outnumber_buffers(bool sockets) {
+    std::vector<handle_pair> pairs;
+    for (int i = 0; i < 3; ++i) {
+        pairs.push_back(sockets ? attached_socket_pair() : attached_pipe());
+    }
+    co_await send(pairs[0].out, "x");
+    auto held = co_await pairs[0].in.receive_lent();
+    std::vector<int> log;
+    task_group group;
+    auto second = group.spawn(note_arrival(pairs[1].in, log, 1));
+    auto third = group.spawn(note_arrival(pairs[2].in, log, 2));
+    co_await settle();
+    held = lent_buffer();
+    co_await settle();
+    const counter& polls = scheduler::current().counters().polls;
+    const std::uint64_t before = polls.value();
+    co_await sleep_for(std::chrono::milliseconds(5));
+    REQUIRE(polls.value() - before < 20);  // one that is not idle makes hundreds
+    co_await send(pairs[2].out, "x");
+    co_await third;
+    co_await send(pairs[1].out, "x");
+    co_await second;
+    REQUIRE(log == std::vector<int>{2, 1});
+}
+
 scheduler_options two_buffers(backend_kind kind) {
     return scheduler_options().backend(kind).lent_buffers(2, 64);
 }
@@ -142,6 +169,14 @@ TEST_CASE("receivers without a buffer are parked and served in order", "[runtime
     }
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         scheduler(two_buffers(backend_kind::sim).seed(seed)).run(starve(false));
+    }
+}
+
+TEST_CASE("receivers that found no buffer sleep until something comes", "[runtime][lent]") {
+    for (const backend_kind kernel : kernel_backends()) {
+        const auto options = scheduler_options().backend(kernel).lent_buffers(1, 64);
+        scheduler(options).run(outnumber_buffers(true));
+        scheduler(options).run(outnumber_buffers(false));
     }
 }
 

@@ -6,13 +6,16 @@
 #include <conduit/runtime/backend/uring.hpp>
 
 #include "../support/co_test.hpp"
+#include "../support/dies.hpp"
 #include "../support/io_workload.hpp"
+#include "../support/loopback.hpp"
 #include "../support/settle.hpp"
 #include "../support/uring_faults.hpp"
 
 #include <conduit/runtime/io_handle.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/task_group.hpp>
+#include <conduit/runtime/within.hpp>
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -282,20 +285,49 @@ TEST_CASE("a forked child has no part of a live ring", "[runtime][uring][fault]"
     run_with(ring_limits{}, body());
 }
 
-TEST_CASE("a forked child may run a scheduler of its own, or the parent's idle one",
-          "[runtime][uring]") {
+TEST_CASE("a forked child may run a scheduler of its own", "[runtime][uring]") {
     if (!has_uring()) return;
-    scheduler idle(scheduler_options().backend(backend_kind::uring));
-    idle.run(many_echoes(3, 3));
+    scheduler parents(scheduler_options().backend(backend_kind::uring));
+    parents.run(many_echoes(3, 3));
     const pid_t child = ::fork();
     if (child == 0) {
-        {
-            scheduler own(scheduler_options().backend(backend_kind::uring));
-            own.run(many_echoes(3, 3));
-        }
-        idle.run(many_echoes(3, 3));
+        scheduler own(scheduler_options().backend(backend_kind::uring));
+        own.run(many_echoes(3, 3));
         ::_exit(0);
     }
     REQUIRE(status_of(child) == 0);
-    idle.run(many_echoes(3, 3));
+    parents.run(many_echoes(3, 3));
+}
+
+TEST_CASE("a forked child that runs its parent's scheduler is told of it", "[runtime][uring]") {
+    static scheduler* parents = nullptr;
+    for (const backend_kind kind : kernel_backends()) {
+        scheduler made(scheduler_options().backend(kind));
+        parents = &made;
+        REQUIRE_THAT(stderr_of_death([] { parents->run(many_echoes(1, 1)); }),
+                     Contains("a forked child must make a scheduler of its own"));
+    }
+}
+
+TEST_CASE("who accepts one does not accept all", "[runtime][uring]") {
+    if (!has_uring()) return;
+    auto body = []() -> task<> {
+        auto [socket, address] = listen_on_loopback(4);
+        auto listener = io_handle::attach(std::move(socket)).value();
+        const int before = open_descriptors();
+        std::vector<io_handle> clients;
+        for (int i = 0; i < 80; ++i) {
+            clients.push_back(attached_tcp_socket());
+            auto connected = co_await within(1ms, clients.back().connect(address));
+            if (i == 0) {
+                auto peer = co_await listener.accept_many();
+                REQUIRE(peer);
+            }
+            if (!connected) break;
+        }
+        co_await settle();
+        const int accepted = open_descriptors() - before - static_cast<int>(clients.size());
+        REQUIRE(accepted < 40);
+    };
+    run_with(ring_limits{}, body());
 }
