@@ -483,8 +483,8 @@ bool uring_backend::poll(clock::duration wait) {
     watch_wakeup();
     const bool must_return = !loop::running().ready.empty() || !next_turn_.empty() ||
                              !promised_.empty() || !backlog_.empty() || !wakeup_is_watched_;
-    // Where the kernel said that there is more and then brings nothing, it is made to look again: it
-    // forgets a stream of TCP after urgent data.
+    // Where the kernel said that there is more and then brings nothing, it is made to look again:
+    // it may forget a stream of TCP after urgent data.
     intrusive_list<request, in_doubt> doubtful;
     doubtful.take_all(doubtful_);
     ring_->enter(must_return || !doubtful.empty() ? clock::duration::zero() : wait);
@@ -555,7 +555,7 @@ void uring_backend::became_ready(request& r, std::int32_t result) noexcept {
     io_operation* op = operation_of(r);
     if (op == nullptr || r.cancelled || r.owner->closed || is_ended(result)) return;
     if (result < 0) return finish(*op, result);
-    // Polling for room, the kernel also tells that the peer closed its side, and would again at once.
+    // Polling for room, the kernel also tells that the peer closed its side, each time anew.
     if (r.events == POLLOUT && (result & (POLLOUT | POLLERR | POLLHUP)) == 0) {
         r.polls_edges = true;
         return;

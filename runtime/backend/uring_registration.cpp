@@ -71,8 +71,8 @@ void prepare_read(io_uring_sqe& next, request& r, const io_operation& op) noexce
 void prepare_send(io_uring_sqe& next, request& r, const io_operation& op) noexcept {
     r.kind = request_kind::transfer;
     kernel_memory::show(op.bytes());
-    // Without room it comes back at once: the kernel would give the wait a thread of its own where the
-    // peer has closed its side.
+    // Without room it comes back at once: the kernel would give the wait a thread of its own where
+    // the peer has closed its side.
     io_uring_prep_send(&next, r.owner->handle.handle(), op.bytes().data(), op.size(),
                        MSG_NOSIGNAL | MSG_DONTWAIT);
 }
