@@ -15,9 +15,11 @@
 #include <conduit/runtime/task_group.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <vector>
 
 using namespace conduit;
 using namespace conduit::test;
@@ -97,16 +99,34 @@ task<> read_into_freed_memory() {
     co_await read_into(pair.in, dangling);
 }
 
-task<> free_under_a_write() {
-    handle_pair pair = attached_socket_pair();
-    co_await fill(pair.out);
-    heap_buffer buffer(new std::byte[bytes]);
-    task_group group;
-    auto writing = group.spawn(write_from(pair.out, buffer.get()));
-    co_await settle();
+task<> read_and_write(handle_pair& pair, const std::byte* memory) {
+    std::array<std::byte, 8> request{};
+    auto got = co_await pair.in.read_some(request);
+    static_cast<void>(got);
+    co_await write_from(pair.in, memory);
+}
+
+task<> read_and_free(handle_pair& pair, heap_buffer& buffer) {
+    std::array<std::byte, 8> request{};
+    auto got = co_await pair.in.read_some(request);
+    static_cast<void>(got);
     buffer.reset();
-    co_await drain(pair.in);
-    co_await writing;
+}
+
+/// In a turn that many reads ended, so that the writes are submitted and not made at once.
+task<> free_under_a_write() {
+    heap_buffer buffer(new std::byte[bytes]());
+    std::vector<handle_pair> pairs;
+    for (int i = 0; i < 20; ++i) pairs.push_back(attached_socket_pair());
+    task_group group;
+    for (int i = 0; i < 19; ++i) group.spawn(read_and_write(pairs[i], buffer.get()));
+    group.spawn(read_and_free(pairs[19], buffer));
+    co_await settle();
+    for (handle_pair& pair : pairs) {
+        auto sent = co_await pair.out.write_some(bytes_of("go"));
+        static_cast<void>(sent);
+    }
+    co_await group.join();
 }
 
 task<> use_again_after_a_cancelled_read() {
