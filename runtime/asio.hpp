@@ -290,8 +290,11 @@ private:
         std::shared_ptr<asio_errand> done_;
     };
 
+    // Asio's post() touches the context after the handler can have run, and a context that is run
+    // until it has no work left is often destroyed then: one more piece of work keeps it there.
     void send_back() noexcept override {
         this->free_task();
+        const auto posting = executor_;
         asio::post(executor_.get_executor(),
                    completion(std::static_pointer_cast<asio_errand>(this->shared_from_this())));
     }
