@@ -34,6 +34,23 @@ enum class handle_kind : std::uint8_t {
     other
 };
 
+/// In which directions a handle was opened.
+struct handle_access {
+    bool reads = false;
+    bool writes = false;
+};
+
+/// What a path or a handle refers to. Two that have device and inode in common are one object.
+struct file_status {
+    enum class type : std::uint8_t { file, directory, fifo, socket, symbolic_link, other };
+
+    type what = type::other;
+    std::uint32_t owner = 0;  // user id
+    std::uint32_t mode = 0;   // the permission bits, 07777
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+};
+
 enum class socket_family { unix_domain, ipv4, ipv6 };
 enum class socket_kind { stream, datagram };
 
@@ -74,6 +91,8 @@ public:
     virtual void close(int handle) noexcept = 0;
     virtual result<int> native(int handle) const = 0;
     virtual result<handle_kind> kind_of(const unique_fd& handle) = 0;
+    virtual result<handle_access> access_of(const unique_fd& handle) = 0;
+    virtual result<file_status> status_of(const unique_fd& handle) = 0;
     virtual result<std::pair<unique_fd, unique_fd>> make_pipe() = 0;  // reading end first
     virtual result<std::pair<unique_fd, unique_fd>> make_socket_pair(socket_kind kind) = 0;
     virtual result<unique_fd> make_socket(socket_family family, socket_kind kind) = 0;
@@ -90,6 +109,13 @@ public:
     // Paths and locks.
     virtual result<void> make_directory(const std::string& path, unsigned mode) = 0;
     virtual result<void> make_fifo(const std::string& path, unsigned mode) = 0;
+    /// Opens what is there for reading or writing, without waiting and without following a symbolic
+    /// link. Fails with no_such_device_or_address for a FIFO to write to that nobody reads.
+    virtual result<unique_fd> open_fifo(const std::string& path, handle_access access) = 0;
+    /// Of the link itself where the path is one.
+    virtual result<file_status> status_of(const std::string& path) = 0;
+    /// Of a socket before it is bound: what its path will have, whatever the umask.
+    virtual result<void> change_mode(const unique_fd& handle, unsigned mode) = 0;
     virtual result<void> remove(const std::string& path) = 0;
     virtual result<void> rename(const std::string& from, const std::string& to) = 0;
     /// Locks a file, made with mode 0600 if needed, for as long as the handle is open. Fails with

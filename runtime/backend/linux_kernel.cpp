@@ -76,6 +76,20 @@ std::pair<int, int> native_option(socket_option option) noexcept {
     return {0, 0};
 }
 
+file_status status_from(const struct stat& about) noexcept {
+    file_status found;
+    if (S_ISREG(about.st_mode)) found.what = file_status::type::file;
+    if (S_ISDIR(about.st_mode)) found.what = file_status::type::directory;
+    if (S_ISFIFO(about.st_mode)) found.what = file_status::type::fifo;
+    if (S_ISSOCK(about.st_mode)) found.what = file_status::type::socket;
+    if (S_ISLNK(about.st_mode)) found.what = file_status::type::symbolic_link;
+    found.owner = about.st_uid;
+    found.mode = about.st_mode & 07777U;
+    found.device = about.st_dev;
+    found.inode = about.st_ino;
+    return found;
+}
+
 class real_kernel final : public kernel {
 public:
     clock::time_point now() noexcept override {
@@ -105,6 +119,20 @@ public:
         if (S_ISREG(about.st_mode)) return handle_kind::file;
         if (is_process_handle(handle.handle())) return handle_kind::process;
         return handle_kind::other;
+    }
+
+    result<handle_access> access_of(const unique_fd& handle) override {
+        const int flags = ::fcntl(handle.handle(), F_GETFL);
+        if (flags < 0) return last_error();
+        handle_access access;
+        access.reads = (flags & O_ACCMODE) != O_WRONLY && (flags & O_PATH) == 0;
+        access.writes = (flags & O_ACCMODE) != O_RDONLY && (flags & O_PATH) == 0;
+        return access;
+    }
+    result<file_status> status_of(const unique_fd& handle) override {
+        struct stat about{};
+        if (::fstat(handle.handle(), &about) != 0) return last_error();
+        return status_from(about);
     }
 
     result<std::pair<unique_fd, unique_fd>> make_pipe() override {
@@ -169,6 +197,18 @@ public:
     }
     result<void> make_fifo(const std::string& path, unsigned mode) override {
         return checked(::mkfifo(path.c_str(), mode));
+    }
+    result<unique_fd> open_fifo(const std::string& path, handle_access access) override {
+        const int mode = !access.writes ? O_RDONLY : access.reads ? O_RDWR : O_WRONLY;
+        return owned(::open(path.c_str(), mode | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+    }
+    result<file_status> status_of(const std::string& path) override {
+        struct stat about{};
+        if (::lstat(path.c_str(), &about) != 0) return last_error();
+        return status_from(about);
+    }
+    result<void> change_mode(const unique_fd& handle, unsigned mode) override {
+        return checked(::fchmod(handle.handle(), mode));
     }
     result<void> remove(const std::string& path) override {
         return checked(std::remove(path.c_str()));

@@ -108,6 +108,14 @@ result<handle_kind> sim_kernel::kind_of(const unique_fd& handle) {
     return handle_kind::pipe;
 }
 
+result<handle_access> sim_kernel::access_of(const unique_fd& handle) {
+    if (pipe_of(handle.handle()) == nullptr) return bad_handle();
+    handle_access access;
+    access.writes = rows_[static_cast<std::size_t>(handle.handle())].writes;
+    access.reads = !access.writes;
+    return access;
+}
+
 std::size_t sim_kernel::free_rows() const noexcept { return handles_max - open_; }
 
 /// Takes the lowest free number, as a kernel does.
@@ -162,6 +170,12 @@ result<credentials> sim_kernel::peer_credentials(const unique_fd&) { return not_
 
 result<void> sim_kernel::make_directory(const std::string&, unsigned) { return not_simulated(); }
 result<void> sim_kernel::make_fifo(const std::string&, unsigned) { return not_simulated(); }
+result<unique_fd> sim_kernel::open_fifo(const std::string&, handle_access) {
+    return not_simulated();
+}
+result<file_status> sim_kernel::status_of(const unique_fd&) { return not_simulated(); }
+result<file_status> sim_kernel::status_of(const std::string&) { return not_simulated(); }
+result<void> sim_kernel::change_mode(const unique_fd&, unsigned) { return not_simulated(); }
 result<void> sim_kernel::remove(const std::string&) { return not_simulated(); }
 result<void> sim_kernel::rename(const std::string&, const std::string&) { return not_simulated(); }
 result<unique_fd> sim_kernel::lock_file(const std::string&) { return not_simulated(); }

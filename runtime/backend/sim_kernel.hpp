@@ -65,6 +65,8 @@ public:
     void close(int handle) noexcept override;
     result<int> native(int handle) const override;
     result<handle_kind> kind_of(const unique_fd& handle) override;
+    result<handle_access> access_of(const unique_fd& handle) override;
+    result<file_status> status_of(const unique_fd& handle) override;
     result<std::pair<unique_fd, unique_fd>> make_pipe() override;
     result<unique_fd> duplicate(const unique_fd& handle) override;
 
@@ -78,6 +80,9 @@ public:
     result<credentials> peer_credentials(const unique_fd& socket) override;
     result<void> make_directory(const std::string& path, unsigned mode) override;
     result<void> make_fifo(const std::string& path, unsigned mode) override;
+    result<unique_fd> open_fifo(const std::string& path, handle_access access) override;
+    result<file_status> status_of(const std::string& path) override;
+    result<void> change_mode(const unique_fd& handle, unsigned mode) override;
     result<void> remove(const std::string& path) override;
     result<void> rename(const std::string& from, const std::string& to) override;
     result<unique_fd> lock_file(const std::string& path) override;
