@@ -4,14 +4,12 @@
 // Both ends run on one core when the caller says so (taskset). An end writes, then waits until it
 // can read, and reads; io_uring submits both and waits in one call.
 //
-//     taskset -c 1 pingpong blocking|epoll|io_uring pipe|unix [round trips]
+//     taskset -c 1 pingpong blocking|epoll|io_uring pipe|fifo|unix|tcp [round trips]
 
 #define _GNU_SOURCE
 #include "raw.h"
 
-#include <fcntl.h>
 #include <liburing.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -117,10 +115,9 @@ static void play(const struct way* way, const char* kind, long rounds) {
     long* syscalls = mmap(NULL, sizeof *syscalls, PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     char name[100];
-    if (strcmp(kind, "pipe") == 0) {
-        make_pipe_pair(&p.fds, &other);
-    } else {
-        make_unix_pair(&p.fds, &other);
+    if (!make_pair(kind, &p.fds, &other)) {
+        fprintf(stderr, "pingpong: there is no kind \"%s\"\n", kind);
+        exit(2);
     }
     const pid_t child = fork();
     if (child == 0) {
@@ -149,6 +146,6 @@ int main(int argc, char** argv) {
         play(&ways[i], argv[2], rounds);
         return 0;
     }
-    fprintf(stderr, "usage: pingpong blocking|epoll|io_uring pipe|unix [round trips]\n");
+    fprintf(stderr, "usage: pingpong blocking|epoll|io_uring pipe|fifo|unix|tcp [round trips]\n");
     return 2;
 }
