@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The program that holds every test case. It is Catch2's own, with three additions:
+// The program that holds every test case. It is Catch2's own, with four additions:
 //
 //     conduit_tests --write-ctest-cases FILE   each case as one ctest case, each tag as a label
 //     conduit_tests --case NAME                runs exactly the case of that name
+//     conduit_tests --helper NAME ARGUMENT...  is the other process of a test (support/child.hpp)
 //     exit code 77                             nothing could run here: ctest reports a skip
 
 // Signals stay as the test case sets them; a crash is reported by ctest, which runs each case
@@ -11,6 +12,7 @@
 #define CATCH_CONFIG_NO_POSIX_SIGNALS
 #define CATCH_CONFIG_RUNNER
 #include "skip.hpp"
+#include "support/child.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -107,8 +109,11 @@ void write_ctest_cases(const Catch::IConfig& config, const std::string& program,
 }
 
 int run(int argc, char** argv) {
-    Catch::Session session;
     const std::vector<std::string> arguments(argv, argv + argc);
+    if (argc >= 3 && arguments[1] == "--helper") {
+        return conduit::test::run_helper(arguments[2], {arguments.begin() + 3, arguments.end()});
+    }
+    Catch::Session session;
     if (argc == 3 && arguments[1] == "--write-ctest-cases") {
         write_ctest_cases(session.config(), std::filesystem::absolute(arguments[0]), arguments[2]);
         return 0;
