@@ -10,10 +10,12 @@
 
 #include <conduit/runtime/result.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace conduit {
@@ -38,6 +40,10 @@ public:
     static socket_address ipv6(const std::array<std::uint8_t, 16>& address, std::uint16_t port,
                                std::uint32_t scope = 0) noexcept;
 
+    /// An IPv4 or IPv6 address in its text form, such as 127.0.0.1, ::1 or fe80::1%2, where the
+    /// number behind % is the interface's. Fails with std::errc::invalid_argument for other texts.
+    static result<socket_address> ip(std::string_view numeric, std::uint16_t port);
+
     /// Copies what the kernel wrote. Longer than 128 bytes is cut off.
     static socket_address from_bytes(std::span<const std::byte> bytes) noexcept;
 
@@ -47,8 +53,18 @@ public:
     /// The port in host order; 0 where there is none.
     std::uint16_t port() const noexcept;
 
+    /// The address of IPv4 and IPv6 as ip() takes it; empty for others.
+    std::string host() const;
+
+    /// Whether it is in 127.0.0.0/8 or ::1, also in ::ffff:127.0.0.0/104.
+    bool is_loopback() const noexcept;
+
     /// The path of a Unix address; empty for others and for unnamed sockets.
     std::string_view path() const noexcept;
+
+    bool operator==(const socket_address& other) const noexcept {
+        return std::ranges::equal(bytes(), other.bytes());
+    }
 
     std::span<const std::byte> bytes() const noexcept {
         return std::as_bytes(std::span(bytes_)).first(size_);
@@ -58,5 +74,8 @@ private:
     alignas(8) std::array<char, 128> bytes_{};
     std::size_t size_ = 0;
 };
+
+/// 127.0.0.1:80, [::1]:80, a path with whatever bytes it has, or "unnamed".
+std::string to_string(const socket_address& address);
 
 }  // namespace conduit
