@@ -46,6 +46,11 @@ result<int> io_handle::native() const {
     return registration_->handle.native();
 }
 
+const unique_fd& io_handle::owned() const noexcept {
+    static const unique_fd none;
+    return is_open() ? registration_->handle : none;
+}
+
 read_operation io_handle::read_some(std::span<std::byte> buffer) noexcept {
     CONDUIT_ASSERT(!buffer.empty(), "a read needs room for at least one byte");
     return {io_code::read, registration_, buffer.data(), std::min(buffer.size(), transfer_max)};

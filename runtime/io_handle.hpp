@@ -23,8 +23,8 @@ namespace conduit {
 /// Owns a handle on behalf of the scheduler it was attached on; any other use across schedulers
 /// asserts, and so does attaching on a thread that runs none.
 ///
-/// One operation that takes (read, receive, accept, poll_readable, wait) and one that gives (write,
-/// send, connect, poll_writable) may be in flight at a time; a second one asserts. Buffers,
+/// One operation that takes (read, receive, accept, wait, readable, hung_up) and one that gives
+/// (write, send, connect, writable) may be in flight at a time; a second one asserts. Buffers,
 /// messages and addresses must outlive their operation. The handle may be moved at any time.
 ///
 /// A cancelled operation has moved nothing, so going on afterwards leaves no gap. An operation
@@ -60,6 +60,9 @@ public:
 
     /// The file descriptor, as unique_fd::native().
     result<int> native() const;
+
+    /// What is attached, to ask the kernel about it; empty when closed. It belongs to this.
+    const unique_fd& owned() const noexcept;
 
     /// Waits for at least one byte; yields how many came, or 0 at the end of the stream. `buffer`
     /// must not be empty.
@@ -105,6 +108,10 @@ public:
     poll_operation writable() noexcept {
         return {io_code::poll_writable, registration_, nullptr, 0};
     }
+
+    /// Waits until the other side has closed, or has ended both directions; bytes that are there to
+    /// be read do not end this wait. To read meanwhile, wait on a duplicate of the handle.
+    poll_operation hung_up() noexcept { return {io_code::poll_hang_up, registration_, nullptr, 0}; }
 
     /// Waits for the process that this handle refers to (kernel::open_process). Yields how it
     /// ended if it is a child; otherwise fails with std::errc::no_child_process once it has ended.

@@ -17,6 +17,7 @@ const char* io_operation::name() const noexcept {
         case io_code::open: return "open";
         case io_code::poll_readable: return "readable";
         case io_code::poll_writable: return "writable";
+        case io_code::poll_hang_up: return "hang-up";
         case io_code::wait_process: return "process";
         case io_code::splice: return "splice";
         case io_code::shutdown: return "shutdown";

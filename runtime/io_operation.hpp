@@ -33,6 +33,7 @@ enum class io_code : std::uint8_t {
     open,
     poll_readable,
     poll_writable,
+    poll_hang_up,
     wait_process,
     splice,
     shutdown,

@@ -31,7 +31,7 @@ struct epoll_registration final : registration {
     descriptor_traits traits;
     bool known = false;         // epoll watches it
     bool never_dry = false;     // a hang-up, an error or urgent data was seen
-    bool watches_room = false;  // for writing too
+    std::uint32_t watched = 0;  // for which events, besides a hang-up
     int lent = 0;               // buffers lent in turn `lent_in`
     std::uint64_t lent_in = 0;
 
@@ -70,7 +70,7 @@ private:
     std::int32_t attempt(io_operation& op) noexcept;
     std::int32_t attempt_lent(lent_operation& op) noexcept;
     io_operation::progress wait_for(io_operation& op);
-    int watch(epoll_registration& target, side which) noexcept;
+    int watch(epoll_registration& target, io_code code) noexcept;
     void unwatch(epoll_registration& target) noexcept;
     void forget(io_operation& op) noexcept;
     void feed_starved() noexcept;
@@ -207,11 +207,11 @@ std::int32_t epoll_backend::attempt_lent(lent_operation& op) noexcept {
 io_operation::progress epoll_backend::wait_for(io_operation& op) {
     epoll_registration& target = registration_of(op);
     target.pending(side_of(op.code())) = &op;
-    int error = watch(target, side_of(op.code()));
+    int error = watch(target, op.code());
     if (error == 0 && op.code() == io_code::splice) {
         auto& to = static_cast<epoll_registration&>(*op.second_target());
         to.giver = &op;
-        error = watch(to, side::giving);
+        error = watch(to, io_code::poll_writable);
     }
     if (error == 0) return io_operation::progress::waiting;
     forget(op);
@@ -220,24 +220,27 @@ io_operation::progress epoll_backend::wait_for(io_operation& op) {
 }
 
 // Room for writing is watched from the first write that waits: on a Unix socket each read of the
-// peer's would else be an edge, and wake this thread for nothing.
-int epoll_backend::watch(epoll_registration& target, side which) noexcept {
-    const bool room = target.watches_room || which == side::giving;
-    if (target.known && room == target.watches_room) return 0;
+// peer's would else be an edge, and wake this thread for nothing. Who waits for a hang-up alone is
+// told of nothing else.
+int epoll_backend::watch(epoll_registration& target, io_code code) noexcept {
+    std::uint32_t wanted = target.watched;
+    if (code != io_code::poll_hang_up) wanted |= EPOLLIN | EPOLLPRI | EPOLLRDHUP;
+    if (side_of(code) == side::giving) wanted |= EPOLLOUT;
+    if (target.known && wanted == target.watched) return 0;
     epoll_event event{};
-    event.events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
-    if (room) event.events |= EPOLLOUT;
+    event.events = wanted | EPOLLET;
     event.data.ptr = &target;
     loop::running().counters.system_calls.add();
     const int change = target.known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     if (::epoll_ctl(epoll_.handle(), change, target.handle.handle(), &event) != 0) return errno;
     target.known = true;
-    target.watches_room = room;
+    target.watched = wanted;
     return 0;
 }
 
 void epoll_backend::unwatch(epoll_registration& target) noexcept {
     // By hand, since closing does not end the watch while a duplicate of the descriptor lives.
+    target.watched = 0;
     if (!std::exchange(target.known, false)) return;
     ::epoll_ctl(epoll_.handle(), EPOLL_CTL_DEL, target.handle.handle(), nullptr);
 }

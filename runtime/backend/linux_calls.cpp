@@ -434,6 +434,7 @@ std::int32_t try_now(io_operation& op, const descriptor_traits& traits) noexcept
         case io_code::open: return open_now(op);
         case io_code::poll_readable: return is_ready_now(fd, POLLIN) ? 0 : would_wait;
         case io_code::poll_writable: return is_ready_now(fd, POLLOUT) ? 0 : would_wait;
+        case io_code::poll_hang_up: return is_ready_now(fd, 0) ? 0 : would_wait;
         case io_code::wait_process: return wait_process_now(fd);
         case io_code::splice: return splice_now(op);
         case io_code::shutdown: return shutdown_now(op);

@@ -13,6 +13,7 @@ void prepare_poll(io_uring_sqe& next, request& r, const io_operation& op) noexce
     r.kind = request_kind::readiness;
     auto* polled = r.owner;
     r.events = r.of == side::taking ? POLLIN : POLLOUT;
+    if (op.code() == io_code::poll_hang_up) r.events = 0;  // which the kernel adds by itself
     if (op.code() == io_code::splice && is_ready_now(polled->handle.handle(), POLLIN)) {
         // There is something to move: room is what lacks.
         polled = static_cast<uring_registration*>(op.second_target());
