@@ -24,8 +24,9 @@ using namespace std::chrono_literals;
 
 /// Registered handles and their operations have numbers, since addresses differ from run to run.
 struct sim_registration final : registration {
-    sim_registration(backend& owner, unique_fd attached, std::uint64_t number) noexcept
-        : registration(owner, std::move(attached), handle_kind::pipe), id(number) {}
+    sim_registration(backend& owner, unique_fd attached, handle_kind what,
+                     std::uint64_t number) noexcept
+        : registration(owner, std::move(attached), what), id(number) {}
 
     std::uint64_t id;
     std::array<std::uint64_t, 2> waiting{};  // the number of the operation on each side, or 0
@@ -46,7 +47,7 @@ struct sim_event {
 class sim_backend final : public backend {
 public:
     explicit sim_backend(const scheduler_options& options)
-        : kernel_(options.seed(), [this](sim_pipe& changed) { wake_waiters(changed); }),
+        : kernel_(options.seed(), [this](const sim_source& changed) { wake_waiters(changed); }),
           buffers_(options.lent_buffers(), options.lent_buffer_bytes(),
                    [this] { feed_starved(); }) {
         hash(options.seed());
@@ -75,7 +76,10 @@ private:
     void wait_for(io_operation& op, bool retry_soon);
     void finish(io_operation& op, std::int32_t outcome);
     void forget(io_operation& op) noexcept;
-    void wake_waiters(sim_pipe& changed);
+    void wake_waiters(const sim_source& changed);
+    sim_open& open_of(const registration& target) const noexcept {
+        return *kernel_.open_of(target.handle.handle());
+    }
     void feed_starved();
     void schedule(std::uint64_t operation, bool cancels);
     void deliver(const sim_event& event);
@@ -100,7 +104,7 @@ private:
 result<registration*> sim_backend::attach(unique_fd handle) {
     const auto kind = kernel_.kind_of(handle);
     if (!kind) return kind.error();
-    return new sim_registration(*this, std::move(handle), ++numbers_);
+    return new sim_registration(*this, std::move(handle), *kind, ++numbers_);
 }
 
 result<unique_fd> sim_backend::detach(registration& idle) noexcept {
@@ -148,8 +152,8 @@ std::int32_t sim_backend::attempt(io_operation& op) {
         case io_code::read: return kernel_.read(handle, op.buffer());
         case io_code::write: return kernel_.write(handle, op.bytes());
         case io_code::receive_lent: return attempt_lent(static_cast<lent_operation&>(op));
-        case io_code::poll_readable: return kernel_.readable(handle) ? 0 : sim_would_wait;
-        case io_code::poll_writable: return kernel_.writable(handle) ? 0 : sim_would_wait;
+        case io_code::poll_readable: return open_of(*op.target()).readable() ? 0 : sim_would_wait;
+        case io_code::poll_writable: return open_of(*op.target()).writable() ? 0 : sim_would_wait;
         case io_code::splice: {
             return kernel_.splice(handle, op.second_target()->handle.handle(), op.size());
         }
@@ -187,7 +191,7 @@ void sim_backend::wait_for(io_operation& op, bool retry_soon) {
         if (buffers_.empty()) {
             starved_.push_back(number);
         } else {
-            retry_soon = kernel_.readable(op.target()->handle.handle());
+            retry_soon = open_of(*op.target()).readable();
         }
     }
     if (retry_soon) schedule(number, false);
@@ -216,14 +220,12 @@ void sim_backend::cancel(io_operation& op) noexcept {
     }
 }
 
-/// Who waits on a pipe tries again some time after it has changed.
-void sim_backend::wake_waiters(sim_pipe& changed) {
+/// Who waits on something tries again some time after it has changed.
+void sim_backend::wake_waiters(const sim_source& changed) {
     for (const auto& [number, op] : waiting_) {
-        const int handle = op->target()->handle.handle();
-        bool concerned = kernel_.pipe_of(handle) == &changed;
+        bool concerned = open_of(*op->target()).source() == &changed;
         if (op->code() == io_code::splice) {
-            const int to = op->second_target()->handle.handle();
-            concerned = concerned || kernel_.pipe_of(to) == &changed;
+            concerned = concerned || open_of(*op->second_target()).source() == &changed;
         }
         if (concerned) schedule(number, false);
     }
@@ -262,7 +264,7 @@ void sim_backend::deliver(const sim_event& event) {
     if (buffers_.empty()) {
         std::erase(starved_, event.operation);
         starved_.push_back(event.operation);
-    } else if (kernel_.readable(op.target()->handle.handle())) {
+    } else if (open_of(*op.target()).readable()) {
         schedule(event.operation, false);
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/runtime/assert.hpp>
+#include <conduit/runtime/backend/sim_file.hpp>
 #include <conduit/runtime/backend/sim_kernel.hpp>
+#include <conduit/runtime/backend/sim_pipe.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,137 +22,166 @@ sim_kernel::~sim_kernel() {
     CONDUIT_ASSERT(open_ == 0, "a handle of a simulated kernel outlived its scheduler");
 }
 
-sim_pipe* sim_kernel::pipe_of(int handle) const noexcept {
+sim_open* sim_kernel::open_of(int handle) const noexcept {
     const auto row = static_cast<std::size_t>(handle);
-    return handle >= 0 && row < rows_.size() ? rows_[row].pipe.get() : nullptr;
-}
-
-/// A transfer is short in one case of four, as a kernel's is when a signal or a page gets between.
-std::size_t sim_kernel::maybe_short(std::size_t bytes) noexcept {
-    return bytes > 1 && random_.chance(25) ? 1 + random_.below(bytes) : bytes;
+    return handle >= 0 && row < rows_.size() ? rows_[row].get() : nullptr;
 }
 
 std::int32_t sim_kernel::read(int handle, std::span<std::byte> into) {
-    sim_pipe* pipe = pipe_of(handle);
-    if (pipe == nullptr || rows_[static_cast<std::size_t>(handle)].writes) return -EBADF;
-    if (pipe->bytes.empty()) return pipe->writers == 0 ? 0 : sim_would_wait;
-    const std::size_t n = maybe_short(std::min(into.size(), pipe->bytes.size()));
-    const auto end = pipe->bytes.begin() + static_cast<std::ptrdiff_t>(n);
-    std::copy(pipe->bytes.begin(), end, into.begin());
-    pipe->bytes.erase(pipe->bytes.begin(), end);
-    changed_(*pipe);
-    return static_cast<std::int32_t>(n);
+    sim_open* const from = open_of(handle);
+    return from != nullptr ? from->read(into) : -EBADF;
 }
 
 std::int32_t sim_kernel::write(int handle, std::span<const std::byte> bytes) {
-    sim_pipe* pipe = pipe_of(handle);
-    if (pipe == nullptr || !rows_[static_cast<std::size_t>(handle)].writes) return -EBADF;
-    if (pipe->readers == 0) return -EPIPE;
-    if (bytes.empty()) return 0;
-    const bool atomic = bytes.size() <= sim_pipe::atomic_write_max;
-    if (pipe->room() == 0 || (atomic && pipe->room() < bytes.size())) return sim_would_wait;
-    const std::size_t n = atomic ? bytes.size() : maybe_short(std::min(bytes.size(), pipe->room()));
-    pipe->bytes.insert(pipe->bytes.end(), bytes.begin(),
-                       bytes.begin() + static_cast<std::ptrdiff_t>(n));
-    changed_(*pipe);
-    return static_cast<std::int32_t>(n);
+    sim_open* const to = open_of(handle);
+    return to != nullptr ? to->write(bytes) : -EBADF;
 }
 
 std::int32_t sim_kernel::splice(int from, int to, std::size_t bytes) {
-    sim_pipe* source = pipe_of(from);
-    sim_pipe* sink = pipe_of(to);
+    sim_open* const source = open_of(from);
+    sim_open* const sink = open_of(to);
     if (source == nullptr || sink == nullptr) return -EBADF;
-    if (rows_[static_cast<std::size_t>(from)].writes) return -EBADF;
-    if (!rows_[static_cast<std::size_t>(to)].writes) return -EBADF;
-    if (source == sink) return -EINVAL;
-    if (sink->readers == 0) return -EPIPE;
-    if (source->bytes.empty()) return source->writers == 0 ? 0 : sim_would_wait;
-    if (sink->room() == 0) return sim_would_wait;
-    const std::size_t n = maybe_short(std::min({bytes, source->bytes.size(), sink->room()}));
-    const auto end = source->bytes.begin() + static_cast<std::ptrdiff_t>(n);
-    sink->bytes.insert(sink->bytes.end(), source->bytes.begin(), end);
-    source->bytes.erase(source->bytes.begin(), end);
-    changed_(*source);
-    changed_(*sink);
-    return static_cast<std::int32_t>(n);
-}
-
-// What poll(2) calls an error or a hang-up counts as ready, and is all that the other end's
-// direction can get.
-bool sim_kernel::readable(int handle) const {
-    const sim_pipe& pipe = *pipe_of(handle);
-    if (rows_[static_cast<std::size_t>(handle)].writes) return pipe.readers == 0;
-    return !pipe.bytes.empty() || pipe.writers == 0;
-}
-
-bool sim_kernel::writable(int handle) const {
-    const sim_pipe& pipe = *pipe_of(handle);
-    if (!rows_[static_cast<std::size_t>(handle)].writes) return pipe.writers == 0;
-    return pipe.room() >= std::min(pipe.capacity, sim_pipe::atomic_write_max) || pipe.readers == 0;
+    if (!source->access.reads || !sink->access.writes) return -EBADF;
+    if (source->kind != handle_kind::pipe && sink->kind != handle_kind::pipe) return -EINVAL;
+    if (source->source() == sink->source()) return -EINVAL;
+    const std::int32_t room = sink->room();
+    if (room < 0 && room != sim_would_wait) return room;
+    const std::int32_t there = source->bytes_there();
+    if (there <= 0) return there;
+    if (room == sim_would_wait) return room;
+    const auto most = static_cast<std::size_t>(std::min(there, room));
+    std::vector<std::byte> moved(world_.maybe_short(std::min(bytes, most)));
+    source->take(moved);
+    sink->give(moved);
+    return static_cast<std::int32_t>(moved.size());
 }
 
 void sim_kernel::random(std::span<std::byte> into) noexcept {
-    for (std::byte& each : into) each = static_cast<std::byte>(random_.below(256));
+    for (std::byte& each : into) each = static_cast<std::byte>(world_.random.below(256));
 }
 
 void sim_kernel::close(int handle) noexcept {
-    CONDUIT_ASSERT(pipe_of(handle) != nullptr, "a simulated handle was closed twice");
-    const sim_handle row = std::exchange(rows_[static_cast<std::size_t>(handle)], {});
+    CONDUIT_ASSERT(open_of(handle) != nullptr, "a simulated handle was closed twice");
+    const sim_handle last = std::exchange(rows_[static_cast<std::size_t>(handle)], nullptr);
     --open_;
-    --(row.writes ? row.pipe->writers : row.pipe->readers);
-    changed_(*row.pipe);
 }
 
 result<int> sim_kernel::native(int) const { return not_simulated(); }
 
 result<handle_kind> sim_kernel::kind_of(const unique_fd& handle) {
-    if (pipe_of(handle.handle()) == nullptr) return bad_handle();
-    return handle_kind::pipe;
+    const sim_open* const found = open_of(handle.handle());
+    if (found == nullptr) return bad_handle();
+    return found->kind;
 }
 
 result<handle_access> sim_kernel::access_of(const unique_fd& handle) {
-    if (pipe_of(handle.handle()) == nullptr) return bad_handle();
-    handle_access access;
-    access.writes = rows_[static_cast<std::size_t>(handle.handle())].writes;
-    access.reads = !access.writes;
-    return access;
+    const sim_open* const found = open_of(handle.handle());
+    if (found == nullptr) return bad_handle();
+    return found->access;
 }
 
-std::size_t sim_kernel::free_rows() const noexcept { return handles_max - open_; }
+result<file_status> sim_kernel::status_of(const unique_fd& handle) {
+    const sim_open* const found = open_of(handle.handle());
+    if (found == nullptr) return bad_handle();
+    return found->inode->about;
+}
+
+result<void> sim_kernel::change_mode(const unique_fd& handle, unsigned mode) {
+    const sim_open* const found = open_of(handle.handle());
+    if (found == nullptr) return bad_handle();
+    found->inode->about.mode = mode & 07777U;
+    return {};
+}
 
 /// Takes the lowest free number, as a kernel does.
 int sim_kernel::add(sim_handle row) {
-    const auto is_free = [](const sim_handle& each) { return each.pipe == nullptr; };
-    auto place = std::find_if(rows_.begin(), rows_.end(), is_free);
+    auto place = std::find(rows_.begin(), rows_.end(), nullptr);
     if (place == rows_.end()) place = rows_.emplace(rows_.end());
-    ++(row.writes ? row.pipe->writers : row.pipe->readers);
     ++open_;
-    const auto number = static_cast<int>(place - rows_.begin());
     *place = std::move(row);
-    return number;
+    return static_cast<int>(place - rows_.begin());
+}
+
+result<unique_fd> sim_kernel::owned(sim_handle row) {
+    if (free_rows() < 1) return std::make_error_code(std::errc::too_many_files_open);
+    return unique_fd(*this, add(std::move(row)));
 }
 
 result<std::pair<unique_fd, unique_fd>> sim_kernel::make_pipe() {
     if (free_rows() < 2) return std::make_error_code(std::errc::too_many_files_open);
-    const auto pipe = std::make_shared<sim_pipe>();
-    pipe->id = ++pipes_made_;
-    const std::size_t pages = random_.chance(25) ? 1 : 16;  // one page: a user with many pipes
-    pipe->capacity = pages * 4096;
-    sim_handle reading;
-    reading.pipe = pipe;
-    sim_handle writing;
-    writing.pipe = pipe;
-    writing.writes = true;
-    unique_fd first(*this, add(std::move(reading)));
-    unique_fd second(*this, add(std::move(writing)));
+    const auto pipe = std::make_shared<sim_pipe>(world_);
+    const auto inode = world_.make_inode(file_status::type::fifo, sim_world::device::pipes, 0600);
+    constexpr handle_access reading{true, false};
+    constexpr handle_access writing{false, true};
+    unique_fd first(*this, add(std::make_shared<sim_pipe_end>(world_, inode, pipe, reading)));
+    unique_fd second(*this, add(std::make_shared<sim_pipe_end>(world_, inode, pipe, writing)));
     return std::pair(std::move(first), std::move(second));
 }
 
 result<unique_fd> sim_kernel::duplicate(const unique_fd& handle) {
-    if (pipe_of(handle.handle()) == nullptr) return bad_handle();
+    if (open_of(handle.handle()) == nullptr) return bad_handle();
+    return owned(rows_[static_cast<std::size_t>(handle.handle())]);
+}
+
+// --- paths --------------------------------------------------------------------------------------
+
+result<void> sim_kernel::make_directory(const std::string& path, unsigned mode) {
+    const auto made = names_.make(path, file_status::type::directory, mode);
+    if (!made) return made.error();
+    return {};
+}
+
+result<void> sim_kernel::make_fifo(const std::string& path, unsigned mode) {
+    const auto made = names_.make(path, file_status::type::fifo, mode);
+    if (!made) return made.error();
+    return {};
+}
+
+result<unique_fd> sim_kernel::open_fifo(const std::string& path, handle_access access) {
+    const auto found = names_.find(path);
+    if (!found) return found.error();
+    sim_inode& there = **found;
+    if (there.about.what == file_status::type::socket) return error_from_kernel(ENXIO);
+    if (!sim_world::may_use(there, access)) return error_from_kernel(EACCES);
+    if (there.about.what != file_status::type::fifo) {
+        const bool folder = there.about.what == file_status::type::directory;
+        if (folder && access.writes) return error_from_kernel(EISDIR);
+        return owned(std::make_shared<sim_file>(world_, *found, access));
+    }
+    auto pipe = there.pipe.lock();
+    const bool is_read = pipe != nullptr && pipe->readers > 0;
+    if (access.writes && !access.reads && !is_read) return error_from_kernel(ENXIO);
     if (free_rows() < 1) return std::make_error_code(std::errc::too_many_files_open);
-    sim_handle row = rows_[static_cast<std::size_t>(handle.handle())];
-    return unique_fd(*this, add(std::move(row)));
+    if (pipe == nullptr) pipe = std::make_shared<sim_pipe>(world_);
+    there.pipe = pipe;
+    return owned(std::make_shared<sim_pipe_end>(world_, *found, std::move(pipe), access));
+}
+
+result<file_status> sim_kernel::status_of(const std::string& path) {
+    const auto found = names_.find(path);
+    if (!found) return found.error();
+    return (*found)->about;
+}
+
+result<void> sim_kernel::remove(const std::string& path) { return names_.remove(path); }
+
+result<void> sim_kernel::rename(const std::string& from, const std::string& to) {
+    return names_.rename(from, to);
+}
+
+result<unique_fd> sim_kernel::lock_file(const std::string& path) {
+    auto found = names_.find(path);
+    if (found.error() == std::errc::no_such_file_or_directory) {
+        found = names_.make(path, file_status::type::file, 0600);
+    }
+    if (!found) return found.error();
+    sim_inode& there = **found;
+    if (there.about.what == file_status::type::directory) return error_from_kernel(EISDIR);
+    if (there.about.what == file_status::type::socket) return error_from_kernel(ENXIO);
+    if (!there.lock.expired()) return error_from_kernel(EAGAIN);
+    const auto opened = std::make_shared<sim_file>(world_, *found, handle_access{true, true});
+    there.lock = opened;
+    return owned(opened);
 }
 
 // --- sockets: pipes are the only handles so far -------------------------------------------------
@@ -168,17 +199,6 @@ result<credentials> sim_kernel::peer_credentials(const unique_fd&) { return not_
 
 // --- not simulated yet --------------------------------------------------------------------------
 
-result<void> sim_kernel::make_directory(const std::string&, unsigned) { return not_simulated(); }
-result<void> sim_kernel::make_fifo(const std::string&, unsigned) { return not_simulated(); }
-result<unique_fd> sim_kernel::open_fifo(const std::string&, handle_access) {
-    return not_simulated();
-}
-result<file_status> sim_kernel::status_of(const unique_fd&) { return not_simulated(); }
-result<file_status> sim_kernel::status_of(const std::string&) { return not_simulated(); }
-result<void> sim_kernel::change_mode(const unique_fd&, unsigned) { return not_simulated(); }
-result<void> sim_kernel::remove(const std::string&) { return not_simulated(); }
-result<void> sim_kernel::rename(const std::string&, const std::string&) { return not_simulated(); }
-result<unique_fd> sim_kernel::lock_file(const std::string&) { return not_simulated(); }
 result<spawned_process> sim_kernel::spawn(const spawn_request&) { return not_simulated(); }
 result<unique_fd> sim_kernel::open_process(std::int32_t) { return not_simulated(); }
 result<void> sim_kernel::signal_process(const unique_fd&, int) { return not_simulated(); }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// A simulated kernel: a table of handles, pipes with a capacity, a virtual clock, seeded
-// randomness. What it does not simulate yet answers not_supported. sim.cpp makes operations wait on
-// it; nothing here waits.
+// A simulated kernel: a table of handles, a virtual clock, seeded randomness. sim_pipe.hpp has what
+// pipes and FIFOs do, sim_names.hpp the paths. What is not simulated yet answers not_supported.
+// sim.cpp makes operations wait on it; nothing here waits.
 //
-//     sim_kernel kernel(seed, [](sim_pipe& changed) { ... });
+//     sim_kernel kernel(seed, [](const sim_source& changed) { ... });
 //     auto ends = kernel.make_pipe();
 
 #pragma once
 
 #include <conduit/runtime/backend/kernel.hpp>
-#include <conduit/runtime/backend/sim_random.hpp>
+#include <conduit/runtime/backend/sim_names.hpp>
+#include <conduit/runtime/backend/sim_open.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -22,41 +22,21 @@
 
 namespace conduit {
 
-/// One pipe: its bytes and how many handles each end has.
-struct sim_pipe {
-    static constexpr std::size_t atomic_write_max = 4096;  // PIPE_BUF, pipe(7)
-
-    std::size_t room() const noexcept { return capacity - bytes.size(); }
-
-    std::uint64_t id = 0;
-    std::size_t capacity = 0;
-    std::deque<std::byte> bytes;
-    int readers = 0;
-    int writers = 0;
-};
-
-/// One row of the table of handles: an end of a pipe.
-struct sim_handle {
-    std::shared_ptr<sim_pipe> pipe;
-    bool writes = false;
-};
-
 class sim_kernel final : public kernel {
 public:
-    /// `changed` is called when a pipe's state changed in a way that others may wait for.
-    sim_kernel(std::uint64_t seed, std::function<void(sim_pipe&)> changed)
-        : random_(seed), changed_(std::move(changed)) {}
+    /// `changed` is called when something changed in a way that others may wait for.
+    sim_kernel(std::uint64_t seed, std::function<void(const sim_source&)> changed)
+        : world_(seed, std::move(changed)) {}
     ~sim_kernel() override;
 
     // Transfers that do not wait: a count, a negative errno, or sim_would_wait.
     std::int32_t read(int handle, std::span<std::byte> into);
     std::int32_t write(int handle, std::span<const std::byte> bytes);
     std::int32_t splice(int from, int to, std::size_t bytes);
-    bool readable(int handle) const;
-    bool writable(int handle) const;
 
-    sim_pipe* pipe_of(int handle) const noexcept;
-    sim_random& choices() noexcept { return random_; }
+    /// What a handle refers to; null when it is not open.
+    sim_open* open_of(int handle) const noexcept;
+    sim_random& choices() noexcept { return world_.random; }
     void advance_to(clock::time_point later) noexcept { now_ = std::max(now_, later); }
 
     clock::time_point now() noexcept override { return now_; }
@@ -94,19 +74,17 @@ public:
 private:
     static constexpr std::size_t handles_max = 4096;  // then EMFILE
 
-    int add(sim_handle row);
-    std::size_t free_rows() const noexcept;
-    std::size_t maybe_short(std::size_t bytes) noexcept;
+    using sim_handle = std::shared_ptr<sim_open>;
 
-    sim_random random_;
-    std::function<void(sim_pipe&)> changed_;
+    result<unique_fd> owned(sim_handle row);
+    int add(sim_handle row);
+    std::size_t free_rows() const noexcept { return handles_max - open_; }
+
+    sim_world world_;
+    sim_names names_{world_};
     clock::time_point now_{std::chrono::seconds(1)};
     std::vector<sim_handle> rows_;
     std::size_t open_ = 0;
-    std::uint64_t pipes_made_ = 0;
 };
-
-/// The outcome of a transfer that found nothing to do.
-inline constexpr std::int32_t sim_would_wait = INT32_MIN;
 
 }  // namespace conduit

@@ -25,6 +25,10 @@ task<> send(io_handle& out, std::string text) {
     REQUIRE(written.value() == text.size());
 }
 
+task<> send_often(io_handle& out, int times) {
+    for (int i = 0; i < times; ++i) co_await send(out, std::string(4096, 'x'));
+}
+
 task<> note_arrival(io_handle& in, std::vector<int>& log, int who) {
     auto got = co_await in.receive_lent();
     if (got && !got->empty()) log.push_back(who);
@@ -153,13 +157,15 @@ CO_TEST_CASE("a lent buffer holds what arrived, an empty one is the end", "[runt
 
 CO_TEST_CASE("more arrives than one turn lends", "[runtime][lent]") {
     handle_pair pair = attached_pipe();
-    for (int i = 0; i < 12; ++i) co_await send(pair.out, std::string(4096, 'x'));
+    scope.spawn(send_often(pair.out, 12));
+    co_await settle();
     std::size_t bytes = 0;
     while (bytes < 12 * 4096) {
         auto part = co_await pair.in.receive_lent();
         bytes += part.value().bytes().size();
     }
     REQUIRE(bytes == 12 * 4096);
+    co_await scope.join();
 }
 
 TEST_CASE("receivers without a buffer are parked and served in order", "[runtime][lent]") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// A folder of its own for a test case, removed with all in it.
+// A folder of its own for a test case, removed with all in it. One made on a simulated backend is
+// there in the simulated file system too, for as long as its scheduler.
 //
 //     const temp_dir folder;
 //     auto path = folder.path() + "/socket";
