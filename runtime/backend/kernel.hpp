@@ -64,12 +64,33 @@ enum class socket_option {
     receive_buffer_bytes,
 };
 
-/// A program to start. Only the handles listed are open in it, numbered as given.
+/// A program to start. Only the handles and files listed are open in it, numbered as given, and of
+/// 0, 1 and 2 those that are not listed are this process's own.
 struct spawn_request {
-    std::string path;                          // searched in PATH when it has no slash
+    struct file {
+        std::string path;  // opened by this process, without waiting, and handed over blocking
+        enum class use : std::uint8_t { read, write_new, append } use = use::read;
+        int number = 0;
+    };
+
+    /// Without a slash it is searched in the PATH of `environment`, passing over entries that are
+    /// not absolute; with one, a relative path starts in the working folder.
+    std::string path;
     std::vector<std::string> arguments;        // the name first
     std::vector<std::string> environment;      // "NAME=value"
     std::vector<std::pair<int, int>> handles;  // (handle of this process, number in the child)
+    std::vector<file> files;
+    std::string working_folder;      // empty: this process's
+    bool leads_group = false;        // a process group of its own, with its own number
+    bool no_new_privileges = false;  // PR_SET_NO_NEW_PRIVS
+};
+
+/// What of a spawn_request failed.
+struct spawn_failure {
+    enum class part : std::uint8_t { program, working_folder, file, handle };
+
+    part what = part::program;
+    int number = 0;  // of the file or handle in the child
 };
 
 struct spawned_process {
@@ -123,9 +144,27 @@ public:
     virtual result<unique_fd> lock_file(const std::string& path) = 0;
 
     // Processes and signals.
-    virtual result<spawned_process> spawn(const spawn_request& program) = 0;
+    /// Starts a program, with clean signals. That it cannot be executed is this call's failure; no
+    /// shell is tried. `why` is set on failure.
+    virtual result<spawned_process> spawn(const spawn_request& program, spawn_failure& why) = 0;
+    result<spawned_process> spawn(const spawn_request& program) {
+        spawn_failure why;
+        return spawn(program, why);
+    }
     virtual result<unique_fd> open_process(std::int32_t pid) = 0;
     virtual result<void> signal_process(const unique_fd& process, int signal) = 0;
+    /// The same for all of the process group that a child was started to lead. Once the child was
+    /// waited for, kernels before 6.9 fail with no_such_process.
+    virtual result<void> signal_group(const spawned_process& leader, int signal) = 0;
+    /// Blocks the thread until a child that was killed has ended, and takes its status, so that it
+    /// is no zombie. For when nothing can be awaited any more.
+    virtual void reap(const unique_fd& process) noexcept = 0;
+    /// This process's own, as "NAME=value".
+    virtual std::vector<std::string> environment() = 0;
+    /// Clears the flag that all handles made here have: for a program that does not expect it.
+    virtual result<void> make_blocking(const unique_fd& handle) = 0;
+    /// A file without a name that holds `bytes`, to be read from its start.
+    virtual result<unique_fd> make_memory_file(std::span<const std::byte> bytes) = 0;
     /// A handle from which each of `signals` that the process gets is read as one byte. One
     /// watcher per signal: fails with device_or_resource_busy beyond. Closing it restores what the
     /// signals did before.

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/backend/linux_spawn.hpp>
 #include <conduit/runtime/backend/signal_pipes.hpp>
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <spawn.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -222,8 +221,10 @@ public:
         return file;
     }
 
-    result<spawned_process> spawn(const spawn_request& program) override;
-
+    using kernel::spawn;
+    result<spawned_process> spawn(const spawn_request& program, spawn_failure& why) override {
+        return linux_processes::spawn(program, why);
+    }
     result<unique_fd> open_process(std::int32_t pid) override {
         return owned(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     }
@@ -231,82 +232,21 @@ public:
         return checked(static_cast<int>(
             ::syscall(SYS_pidfd_send_signal, process.handle(), signal, nullptr, 0)));
     }
+    result<void> signal_group(const spawned_process& leader, int signal) override {
+        return linux_processes::signal_group(leader, signal);
+    }
+    void reap(const unique_fd& process) noexcept override { linux_processes::reap(process); }
+    std::vector<std::string> environment() override { return linux_processes::environment(); }
+    result<void> make_blocking(const unique_fd& handle) override {
+        return linux_processes::make_blocking(handle);
+    }
+    result<unique_fd> make_memory_file(std::span<const std::byte> bytes) override {
+        return linux_processes::make_memory_file(bytes);
+    }
     result<unique_fd> watch_signals(std::span<const int> signals) override {
         return signal_pipes::open(signals);
     }
 };
-
-std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
-    std::vector<char*> pointers;
-    for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-    pointers.push_back(nullptr);
-    return pointers;
-}
-
-/// What posix_spawn() is told; frees it again.
-class spawn_plan {
-public:
-    spawn_plan() noexcept {
-        ::posix_spawn_file_actions_init(&actions);
-        ::posix_spawnattr_init(&attributes);
-    }
-    spawn_plan(const spawn_plan&) = delete;
-    ~spawn_plan() {
-        ::posix_spawnattr_destroy(&attributes);
-        ::posix_spawn_file_actions_destroy(&actions);
-    }
-
-    /// Clean signals, and the listed handles under their new numbers: first moved out of each
-    /// other's way, to copies that the exec closes.
-    int prepare(const spawn_request& program, std::vector<unique_fd>& copies) {
-        sigset_t all;
-        sigset_t none;
-        ::sigfillset(&all);
-        ::sigemptyset(&none);
-        ::posix_spawnattr_setsigdefault(&attributes, &all);
-        ::posix_spawnattr_setsigmask(&attributes, &none);
-        ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-        int last = 2;
-        for (const auto& [from, to] : program.handles) last = std::max(last, to);
-        for (const auto& [from, to] : program.handles) {
-            copies.emplace_back(::fcntl(from, F_DUPFD_CLOEXEC, last + 1));
-            if (!copies.back()) return errno;
-            const int error =
-                ::posix_spawn_file_actions_adddup2(&actions, copies.back().handle(), to);
-            if (error != 0) return error;
-        }
-        return ::posix_spawn_file_actions_addclosefrom_np(&actions, last + 1);
-    }
-
-    posix_spawn_file_actions_t actions{};
-    posix_spawnattr_t attributes{};
-};
-
-/// Ends a child that nobody has heard of yet, so that its number is still its own.
-void kill_and_reap(pid_t child) noexcept {
-    ::kill(child, SIGKILL);
-    while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-    }
-}
-
-result<spawned_process> real_kernel::spawn(const spawn_request& program) {
-    spawn_plan plan;
-    std::vector<unique_fd> copies;
-    if (const int error = plan.prepare(program, copies)) return error_from_kernel(error);
-    spawned_process child;
-    const std::vector<char*> arguments = pointers_to(program.arguments);
-    const std::vector<char*> environment = pointers_to(program.environment);
-    const int error = ::posix_spawnp(&child.pid, program.path.c_str(), &plan.actions,
-                                     &plan.attributes, arguments.data(), environment.data());
-    if (error != 0) return error_from_kernel(error);
-    auto handle = open_process(child.pid);
-    if (!handle) {
-        kill_and_reap(child.pid);
-        return handle.error();
-    }
-    child.handle = std::move(*handle);
-    return child;
-}
 
 }  // namespace
 

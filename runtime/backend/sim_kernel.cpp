@@ -199,9 +199,16 @@ result<credentials> sim_kernel::peer_credentials(const unique_fd&) { return not_
 
 // --- not simulated yet --------------------------------------------------------------------------
 
-result<spawned_process> sim_kernel::spawn(const spawn_request&) { return not_simulated(); }
+result<spawned_process> sim_kernel::spawn(const spawn_request&, spawn_failure&) {
+    return not_simulated();
+}
 result<unique_fd> sim_kernel::open_process(std::int32_t) { return not_simulated(); }
 result<void> sim_kernel::signal_process(const unique_fd&, int) { return not_simulated(); }
+result<void> sim_kernel::signal_group(const spawned_process&, int) { return not_simulated(); }
+result<void> sim_kernel::make_blocking(const unique_fd&) { return not_simulated(); }
+result<unique_fd> sim_kernel::make_memory_file(std::span<const std::byte>) {
+    return not_simulated();
+}
 result<unique_fd> sim_kernel::watch_signals(std::span<const int>) { return not_simulated(); }
 
 }  // namespace conduit

@@ -66,9 +66,15 @@ public:
     result<void> remove(const std::string& path) override;
     result<void> rename(const std::string& from, const std::string& to) override;
     result<unique_fd> lock_file(const std::string& path) override;
-    result<spawned_process> spawn(const spawn_request& program) override;
+    using kernel::spawn;
+    result<spawned_process> spawn(const spawn_request& program, spawn_failure& why) override;
     result<unique_fd> open_process(std::int32_t pid) override;
     result<void> signal_process(const unique_fd& process, int signal) override;
+    result<void> signal_group(const spawned_process& leader, int signal) override;
+    void reap(const unique_fd&) noexcept override {}
+    std::vector<std::string> environment() override { return {}; }
+    result<void> make_blocking(const unique_fd& handle) override;
+    result<unique_fd> make_memory_file(std::span<const std::byte> bytes) override;
     result<unique_fd> watch_signals(std::span<const int> signals) override;
 
 private:
