@@ -216,6 +216,10 @@ task_group& scheduler::guests() noexcept {
     return *state_->guests;
 }
 
+bool scheduler::has_guests() const noexcept {
+    return loop::current == state_.get() && state_->guests.has_value();
+}
+
 bool scheduler::post(std::function<void()> work) {
     auto item = std::make_unique<posted_function>(std::move(work));
     if (!state_->inbox->send_work(*item)) return false;

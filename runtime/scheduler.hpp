@@ -137,6 +137,9 @@ public:
     /// Only on this scheduler's thread, while it runs.
     task_group& guests() noexcept;
 
+    /// Whether it has guests: it runs, or ran last, on this thread and is not being destroyed.
+    bool has_guests() const noexcept;
+
     /// The tree of suspended tasks: where each stands, what it waits for, since when. Called on
     /// this scheduler's thread.
     std::string dump_tasks() const;

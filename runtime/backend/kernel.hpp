@@ -80,6 +80,7 @@ struct spawn_request {
     std::vector<std::string> environment;      // "NAME=value"
     std::vector<std::pair<int, int>> handles;  // (handle of this process, number in the child)
     std::vector<file> files;
+    bool errors_to_output = false;   // 2 is what 1 is
     std::string working_folder;      // empty: this process's
     bool leads_group = false;        // a process group of its own, with its own number
     bool no_new_privileges = false;  // PR_SET_NO_NEW_PRIVS

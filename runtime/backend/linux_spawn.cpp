@@ -36,8 +36,7 @@ unique_fd open_for_child(const spawn_request::file& asked) {
     const int flags = asked.use == use::read        ? O_RDONLY
                       : asked.use == use::write_new ? O_WRONLY | O_CREAT | O_TRUNC
                                                     : O_WRONLY | O_CREAT | O_APPEND;
-    unique_fd opened(
-        ::open(asked.path.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600));
+    unique_fd opened(::open(asked.path.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600));
     if (opened && !make_blocking(opened)) opened.reset();
     return opened;
 }
@@ -72,6 +71,9 @@ public:
         }
         for (const auto& [from, to] : program.handles) {
             if (const int error = pass(from, to)) return failed(why, part::handle, to, error);
+        }
+        if (program.errors_to_output) {
+            if (const int error = ::posix_spawn_file_actions_adddup2(&actions, 1, 2)) return error;
         }
         return close_others();
     }
@@ -173,8 +175,8 @@ int execute_without_privileges(const spawn_request& program, const spawn_plan& p
     int error = 0;
     try {
         start_quiet_thread([&] {
-            error = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? execute(program, plan, pid)
-                                                                  : errno;
+            error =
+                ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? execute(program, plan, pid) : errno;
         }).join();
     } catch (const std::system_error& no_thread) {
         return no_thread.code().value();
@@ -235,7 +237,8 @@ void reap(const unique_fd& process) noexcept {
 
 std::vector<std::string> environment() {
     std::vector<std::string> all;
-    for (char** each = environ; each != nullptr && *each != nullptr; ++each) all.emplace_back(*each);
+    for (char** each = environ; each != nullptr && *each != nullptr; ++each)
+        all.emplace_back(*each);
     return all;
 }
 

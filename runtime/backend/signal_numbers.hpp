@@ -11,6 +11,7 @@ namespace conduit::signal_number {
 // As in <csignal> on every Linux; signal_pipes.cpp checks.
 inline constexpr int interrupt = 2;
 inline constexpr int quit = 3;
+inline constexpr int kill = 9;
 inline constexpr int terminate = 15;
 
 }  // namespace conduit::signal_number

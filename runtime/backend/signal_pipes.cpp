@@ -15,7 +15,7 @@ namespace conduit::signal_pipes {
 namespace {
 
 static_assert(signal_number::interrupt == SIGINT && signal_number::quit == SIGQUIT &&
-              signal_number::terminate == SIGTERM);
+              signal_number::terminate == SIGTERM && signal_number::kill == SIGKILL);
 
 constexpr int signals_max = 65;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "child.hpp"
 
+#include <conduit/runtime/scheduler.hpp>
+
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -144,6 +146,11 @@ void stop_child(std::int32_t pid) {
 
 void resume_child(std::int32_t pid) {
     signal_and_await(pid, SIGCONT, WCONTINUED | WEXITED | WNOWAIT, CLD_CONTINUED);
+}
+
+void needs_processes() {
+    if (scheduler::current().backend_name() != "sim") return;
+    throw std::system_error(std::make_error_code(std::errc::not_supported));
 }
 
 bool has_children() {

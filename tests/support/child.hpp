@@ -71,6 +71,9 @@ private:
 void stop_child(std::int32_t pid);
 void resume_child(std::int32_t pid);
 
+/// In a test body: makes it a visible skip where the backend's kernel starts no processes.
+void needs_processes();
+
 /// Whether this process has children, also ones that have ended and were not reaped.
 bool has_children();
 
