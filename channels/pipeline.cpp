@@ -106,7 +106,7 @@ public:
 
     task<> until_end() {
         while (!is_done()) {
-            auto got = co_await from_.read_some(buffer_);
+            auto got = co_await from_.read_some(room_);
             if (stopped(got)) co_return;
         }
     }
@@ -117,7 +117,7 @@ public:
     task<> until(clock::time_point deadline) {
         std::size_t late = 0;
         while (!is_done() && late < pipe_bytes_max) {
-            auto got = co_await within(deadline, from_.read_some(buffer_));
+            auto got = co_await within(deadline, from_.read_some(room_));
             if (stopped(got)) co_return;
             if (clock::now() >= deadline) late += *got;
         }
@@ -138,7 +138,7 @@ private:
             from_.close();
             return true;
         }
-        text_.append(reinterpret_cast<const char*>(buffer_.data()), *got);
+        text_.append(buffer_.data(), *got);
         return false;
     }
 
@@ -146,7 +146,8 @@ private:
     std::string text_;
     std::size_t bytes_max_ = redirect::capture_bytes_max;
     bool overfull_ = false;
-    std::array<std::byte, 16384> buffer_{};
+    std::array<char, 16384> buffer_{};
+    std::span<std::byte> room_ = std::as_writable_bytes(std::span<char>(buffer_));
 };
 
 /// What run() keeps while the stages run.
