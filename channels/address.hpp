@@ -40,9 +40,9 @@ enum class address_kind : std::uint8_t { unix_socket, tcp, udp, fifo, exec, stdi
 /// A value: copied, compared, hashed. It is well-formed; whether anything is there shows when it is
 /// used.
 ///
-/// All that make one fail with std::errc::invalid_argument, and then put one line into `*why`, where
-/// given, that says what is wrong, at which byte of the text, and what the limit is. The text itself
-/// is in it with everything escaped that could harm a terminal or a log.
+/// All that make one fail with std::errc::invalid_argument, and then put one line into `*why`,
+/// where given, that says what is wrong, at which byte of the text, and what the limit is. The text
+/// itself is in it with everything escaped that could harm a terminal or a log.
 class address {
 public:
     static constexpr std::size_t path_bytes_max = 4095;     // PATH_MAX with its zero byte

@@ -10,10 +10,10 @@
 //     auto got = co_await socket.async_read_some(buffer, conduit::from_asio);     // in a task
 //
 // The second direction is from_asio.hpp, which comes along. Only who includes one of the two needs
-// Asio: 1.22.1 or newer, without Boost, on epoll. conduit's libraries hold nothing of it, so that
-// the Asio of the program is the only one. Clang with an Asio that does not know its coroutines, as
-// 1.22.1, needs -DASIO_HAS_CO_AWAIT=1 -DASIO_HAS_STD_COROUTINE=1 in the whole program for
-// asio::awaitable; conduit does without.
+// Asio: 1.22.1 or newer, without Boost, on epoll. conduit's libraries hold nothing by its names, so
+// that the Asio of the program is the only one. Clang with an Asio that does not know its
+// coroutines, as 1.22.1, needs -DASIO_HAS_CO_AWAIT=1 -DASIO_HAS_STD_COROUTINE=1 in the whole
+// program for asio::awaitable; conduit does without.
 
 #pragma once
 

@@ -62,6 +62,11 @@ enum class socket_option {
     pass_credentials,
     send_buffer_bytes,
     receive_buffer_bytes,
+    v6_only,
+    keep_alive_idle_seconds,
+    keep_alive_interval_seconds,
+    keep_alive_probes,
+    user_timeout_milliseconds,
 };
 
 /// A program to start. Only the handles and files listed are open in it, numbered as given, and of

@@ -71,6 +71,11 @@ std::pair<int, int> native_option(socket_option option) noexcept {
         case socket_option::pass_credentials: return {SOL_SOCKET, SO_PASSCRED};
         case socket_option::send_buffer_bytes: return {SOL_SOCKET, SO_SNDBUF};
         case socket_option::receive_buffer_bytes: return {SOL_SOCKET, SO_RCVBUF};
+        case socket_option::v6_only: return {IPPROTO_IPV6, IPV6_V6ONLY};
+        case socket_option::keep_alive_idle_seconds: return {IPPROTO_TCP, TCP_KEEPIDLE};
+        case socket_option::keep_alive_interval_seconds: return {IPPROTO_TCP, TCP_KEEPINTVL};
+        case socket_option::keep_alive_probes: return {IPPROTO_TCP, TCP_KEEPCNT};
+        case socket_option::user_timeout_milliseconds: return {IPPROTO_TCP, TCP_USER_TIMEOUT};
     }
     return {0, 0};
 }
