@@ -12,9 +12,10 @@
 
 namespace conduit {
 
-/// Both only grow. Read on the listener's thread.
+/// All only grow. Read on the listener's thread.
 struct accept_counters {
-    std::uint64_t accepted = 0;
+    std::uint64_t accepted = 0;    // refused ones included
+    std::uint64_t refused = 0;     // of users that are not allowed
     std::uint64_t backed_off = 0;  // times it waited because the kernel could give no connection
 };
 

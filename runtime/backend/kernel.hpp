@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,6 +61,7 @@ enum class socket_option {
     no_delay,
     keep_alive,
     pass_credentials,
+    pass_handles,  // Unix sockets: on unless it is turned off, which older kernels cannot
     send_buffer_bytes,
     receive_buffer_bytes,
     v6_only,
@@ -104,6 +106,12 @@ struct spawned_process {
     unique_fd handle;  // readable once the process has ended
 };
 
+/// A handle that whoever started this process left open for it, and what they call it.
+struct inherited_handle {
+    std::string name;
+    unique_fd handle;
+};
+
 /// All handles it makes are non-blocking and close-on-exec. What a kernel cannot do fails with
 /// std::errc::not_supported. One object may serve several schedulers and threads.
 class kernel {
@@ -133,6 +141,14 @@ public:
     virtual result<void> set_option(const unique_fd& socket, socket_option option, int value) = 0;
     virtual result<credentials> peer_credentials(const unique_fd& socket) = 0;
 
+    // Who is at the other end of a Unix socket.
+    /// Who sent the bytes that come next, which stay where they are; nothing at the end of the
+    /// stream and where the socket does not have pass_credentials set.
+    virtual result<std::optional<credentials>> next_sender(const unique_fd& socket) = 0;
+    /// The process that peer_credentials() tells of, connected at the time `seen` or before. Fails
+    /// with no_such_process once it has ended and the kernel cannot say which it was.
+    virtual result<unique_fd> peer_process(const unique_fd& socket, clock::time_point seen) = 0;
+
     // Paths and locks.
     virtual result<void> make_directory(const std::string& path, unsigned mode) = 0;
     virtual result<void> make_fifo(const std::string& path, unsigned mode) = 0;
@@ -141,6 +157,10 @@ public:
     virtual result<unique_fd> open_fifo(const std::string& path, handle_access access) = 0;
     /// Of the link itself where the path is one.
     virtual result<file_status> status_of(const std::string& path) = 0;
+    /// A handle on what is there, which is neither read nor written and no link at its end: its
+    /// address within /proc stands for a path of any length.
+    virtual result<unique_fd> open_place(const std::string& path) = 0;
+    virtual result<void> change_mode(const std::string& path, unsigned mode) = 0;
     /// Of a socket before it is bound: what its path will have, whatever the umask.
     virtual result<void> change_mode(const unique_fd& handle, unsigned mode) = 0;
     virtual result<void> remove(const std::string& path) = 0;
@@ -157,6 +177,10 @@ public:
         spawn_failure why;
         return spawn(program, why);
     }
+    virtual std::uint32_t effective_user() = 0;
+    /// What the LISTEN_FDS of sd_listen_fds(3) tells of; empty when it is not for this process.
+    /// Fails with device_or_resource_busy when they were taken before.
+    virtual result<std::vector<inherited_handle>> take_inherited() = 0;
     virtual result<unique_fd> open_process(std::int32_t pid) = 0;
     virtual result<void> signal_process(const unique_fd& process, int signal) = 0;
     /// The same for all of the process group that a child was started to lead. Once the child was

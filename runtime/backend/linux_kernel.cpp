@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/backend/linux_spawn.hpp>
+#include <conduit/runtime/backend/linux_peers.hpp>
 #include <conduit/runtime/backend/signal_pipes.hpp>
 
 #include <fcntl.h>
@@ -21,6 +22,8 @@
 
 namespace conduit {
 namespace {
+
+constexpr int so_passrights = 83;  // of Linux 6.16; absent from Debian 12's headers
 
 std::error_code last_error() noexcept { return error_from_kernel(errno); }
 
@@ -69,6 +72,7 @@ std::pair<int, int> native_option(socket_option option) noexcept {
         case socket_option::no_delay: return {IPPROTO_TCP, TCP_NODELAY};
         case socket_option::keep_alive: return {SOL_SOCKET, SO_KEEPALIVE};
         case socket_option::pass_credentials: return {SOL_SOCKET, SO_PASSCRED};
+        case socket_option::pass_handles: return {SOL_SOCKET, so_passrights};
         case socket_option::send_buffer_bytes: return {SOL_SOCKET, SO_SNDBUF};
         case socket_option::receive_buffer_bytes: return {SOL_SOCKET, SO_RCVBUF};
         case socket_option::v6_only: return {IPPROTO_IPV6, IPV6_V6ONLY};
@@ -196,6 +200,13 @@ public:
         return found;
     }
 
+    result<std::optional<credentials>> next_sender(const unique_fd& socket) override {
+        return linux_peers::next_sender(socket.handle());
+    }
+    result<unique_fd> peer_process(const unique_fd& socket, clock::time_point seen) override {
+        return linux_peers::process_of(socket.handle(), seen);
+    }
+
     result<void> make_directory(const std::string& path, unsigned mode) override {
         return checked(::mkdir(path.c_str(), mode));
     }
@@ -210,6 +221,12 @@ public:
         struct stat about{};
         if (::lstat(path.c_str(), &about) != 0) return last_error();
         return status_from(about);
+    }
+    result<unique_fd> open_place(const std::string& path) override {
+        return owned(::open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
+    }
+    result<void> change_mode(const std::string& path, unsigned mode) override {
+        return checked(::chmod(path.c_str(), mode));
     }
     result<void> change_mode(const unique_fd& handle, unsigned mode) override {
         return checked(::fchmod(handle.handle(), mode));
@@ -229,6 +246,10 @@ public:
     using kernel::spawn;
     result<spawned_process> spawn(const spawn_request& program, spawn_failure& why) override {
         return linux_processes::spawn(program, why);
+    }
+    std::uint32_t effective_user() override { return ::geteuid(); }
+    result<std::vector<inherited_handle>> take_inherited() override {
+        return linux_peers::take_inherited();
     }
     result<unique_fd> open_process(std::int32_t pid) override {
         return owned(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));

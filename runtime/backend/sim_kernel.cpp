@@ -197,6 +197,20 @@ result<socket_address> sim_kernel::peer_address(const unique_fd&) { return not_a
 result<void> sim_kernel::set_option(const unique_fd&, socket_option, int) { return not_a_socket(); }
 result<credentials> sim_kernel::peer_credentials(const unique_fd&) { return not_a_socket(); }
 
+// --- who is at the other end: of one process there is nothing to tell ---------------------------
+
+result<std::optional<credentials>> sim_kernel::next_sender(const unique_fd&) {
+    return not_simulated();
+}
+result<unique_fd> sim_kernel::peer_process(const unique_fd&, clock::time_point) {
+    return not_simulated();
+}
+result<unique_fd> sim_kernel::open_place(const std::string&) { return not_simulated(); }
+result<void> sim_kernel::change_mode(const std::string&, unsigned) { return not_simulated(); }
+result<std::vector<inherited_handle>> sim_kernel::take_inherited() {
+    return std::vector<inherited_handle>();
+}
+
 // --- not simulated yet --------------------------------------------------------------------------
 
 result<spawned_process> sim_kernel::spawn(const spawn_request&, spawn_failure&) {

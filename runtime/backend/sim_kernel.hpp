@@ -58,6 +58,12 @@ public:
     result<socket_address> peer_address(const unique_fd& socket) override;
     result<void> set_option(const unique_fd& socket, socket_option option, int value) override;
     result<credentials> peer_credentials(const unique_fd& socket) override;
+    result<std::optional<credentials>> next_sender(const unique_fd& socket) override;
+    result<unique_fd> peer_process(const unique_fd& socket, clock::time_point seen) override;
+    result<unique_fd> open_place(const std::string& path) override;
+    result<void> change_mode(const std::string& path, unsigned mode) override;
+    std::uint32_t effective_user() override { return 1000; }
+    result<std::vector<inherited_handle>> take_inherited() override;
     result<void> make_directory(const std::string& path, unsigned mode) override;
     result<void> make_fifo(const std::string& path, unsigned mode) override;
     result<unique_fd> open_fifo(const std::string& path, handle_access access) override;

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/runtime/backend/linux_peers.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace conduit::linux_peers {
+namespace {
+
+// Of Linux 6.5; absent from Debian 12's headers.
+constexpr int so_peerpidfd = 77;
+
+// sd_listen_fds(3): the first number that is inherited.
+constexpr int first_inherited = 3;
+constexpr int inherited_max = 4096;
+
+std::error_code last_error() noexcept { return error_from_kernel(errno); }
+
+std::error_code no_such_process() noexcept {
+    return std::make_error_code(std::errc::no_such_process);
+}
+
+template <class Number>
+std::optional<Number> number_in(std::string_view text) noexcept {
+    Number value{};
+    const char* const end = text.data() + text.size();
+    const auto [stopped, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || stopped != end) return std::nullopt;
+    return value;
+}
+
+std::string text_of(const std::string& path) {
+    std::string text;
+    const unique_fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    std::array<char, 1024> part{};
+    while (file) {
+        const ssize_t n = ::read(file.handle(), part.data(), part.size());
+        if (n <= 0) break;
+        text.append(part.data(), static_cast<std::size_t>(n));
+    }
+    return text;
+}
+
+/// When a process began, since the host did. proc(5): the 22nd word of stat, in ticks; the second
+/// is the name in brackets, which may hold anything.
+std::optional<clock::duration> start_of(std::int32_t pid) {
+    const std::string all = text_of("/proc/" + std::to_string(pid) + "/stat");
+    const std::size_t name_end = all.rfind(')');
+    if (name_end == std::string::npos) return std::nullopt;
+    std::string_view rest = std::string_view(all).substr(name_end + 1);
+    constexpr int words_before = 19;  // of those after the name
+    for (int i = 0; i <= words_before; ++i) {
+        const std::size_t blank = rest.find(' ');
+        if (blank == std::string_view::npos) return std::nullopt;
+        rest.remove_prefix(blank + 1);
+    }
+    const auto ticks = number_in<std::int64_t>(rest.substr(0, rest.find(' ')));
+    if (!ticks) return std::nullopt;
+    return std::chrono::nanoseconds(std::chrono::seconds(1)) * *ticks / ::sysconf(_SC_CLK_TCK);
+}
+
+clock::duration read_clock(clockid_t which) noexcept {
+    timespec t{};
+    ::clock_gettime(which, &t);
+    return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+}
+
+bool has_ended(const unique_fd& process) noexcept {
+    pollfd asked{process.handle(), POLLIN, 0};
+    return ::poll(&asked, 1, 0) > 0;
+}
+
+}  // namespace
+
+result<std::optional<credentials>> next_sender(int socket) {
+    std::byte first{};
+    iovec part{&first, 1};
+    // No room for handles: those would otherwise be opened for a look at who sent them.
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(ucred))> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    ssize_t came = -1;
+    do {
+        came = ::recvmsg(socket, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    } while (came < 0 && errno == EINTR);
+    if (came < 0) return last_error();
+    const cmsghdr* about = CMSG_FIRSTHDR(&message);
+    const bool tells =
+        about != nullptr && about->cmsg_level == SOL_SOCKET && about->cmsg_type == SCM_CREDENTIALS;
+    if (came == 0 || !tells) return std::optional<credentials>();
+    ucred native{};
+    std::memcpy(&native, CMSG_DATA(about), sizeof native);
+    credentials sender;
+    sender.pid = native.pid;
+    sender.uid = native.uid;
+    sender.gid = native.gid;
+    return std::optional(sender);
+}
+
+result<unique_fd> process_by_number(std::int32_t pid, clock::time_point seen) {
+    if (pid <= 0) return no_such_process();  // of a namespace that this process cannot see
+    unique_fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!process) return last_error();
+    const auto start = start_of(pid);
+    // It lives, so what was read was about it.
+    if (!start || has_ended(process)) return no_such_process();
+    const clock::duration asleep = read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC);
+    if (*start > seen.time_since_epoch() + asleep) return no_such_process();
+    return process;
+}
+
+result<unique_fd> process_of(int socket, clock::time_point seen) {
+    int pidfd = -1;
+    socklen_t size = sizeof pidfd;
+    if (::getsockopt(socket, SOL_SOCKET, so_peerpidfd, &pidfd, &size) == 0) {
+        return unique_fd(pidfd);  // close-on-exec, as every pidfd
+    }
+    if (errno == ESRCH || errno == EINVAL) return no_such_process();
+    if (errno != ENOPROTOOPT) return last_error();
+    ucred peer{};
+    size = sizeof peer;
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return last_error();
+    return process_by_number(peer.pid, seen);
+}
+
+result<std::vector<inherited_handle>> take_inherited() {
+    std::vector<inherited_handle> taken;
+    const char* const pid = ::secure_getenv("LISTEN_PID");
+    const char* const count_text = ::secure_getenv("LISTEN_FDS");
+    if (pid == nullptr || count_text == nullptr) return taken;
+    if (number_in<pid_t>(pid) != ::getpid()) return taken;
+    const auto count = number_in<int>(count_text);
+    if (!count || *count < 0 || *count > inherited_max) {
+        return std::make_error_code(std::errc::invalid_argument);
+    }
+    // Whoever takes them makes them close-on-exec, as which nothing is inherited.
+    for (int fd = first_inherited; fd < first_inherited + *count; ++fd) {
+        const int flags = ::fcntl(fd, F_GETFD);
+        if (flags < 0) return last_error();
+        if ((flags & FD_CLOEXEC) != 0) {
+            return std::make_error_code(std::errc::device_or_resource_busy);
+        }
+    }
+    const char* const names_text = ::secure_getenv("LISTEN_FDNAMES");
+    std::string_view names = names_text != nullptr ? names_text : "";
+    for (int fd = first_inherited; fd < first_inherited + *count; ++fd) {
+        ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+        const std::string_view name = names.substr(0, names.find(':'));
+        names.remove_prefix(std::min(names.size(), name.size() + 1));
+        inherited_handle& each = taken.emplace_back();
+        each.name = name.empty() ? "unknown" : name;
+        each.handle = unique_fd(fd);
+    }
+    return taken;
+}
+
+}  // namespace conduit::linux_peers
