@@ -163,6 +163,13 @@ result<file_status> sim_kernel::status_of(const std::string& path) {
     return (*found)->about;
 }
 
+result<void> sim_kernel::change_mode(const std::string& path, unsigned mode) {
+    const auto found = names_.find(path);
+    if (!found) return found.error();
+    (*found)->about.mode = mode & 07777U;
+    return {};
+}
+
 result<void> sim_kernel::remove(const std::string& path) { return names_.remove(path); }
 
 result<void> sim_kernel::rename(const std::string& from, const std::string& to) {
@@ -206,7 +213,6 @@ result<unique_fd> sim_kernel::peer_process(const unique_fd&, clock::time_point) 
     return not_simulated();
 }
 result<unique_fd> sim_kernel::open_place(const std::string&) { return not_simulated(); }
-result<void> sim_kernel::change_mode(const std::string&, unsigned) { return not_simulated(); }
 result<std::vector<inherited_handle>> sim_kernel::take_inherited() {
     return std::vector<inherited_handle>();
 }

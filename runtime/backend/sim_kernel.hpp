@@ -62,7 +62,7 @@ public:
     result<unique_fd> peer_process(const unique_fd& socket, clock::time_point seen) override;
     result<unique_fd> open_place(const std::string& path) override;
     result<void> change_mode(const std::string& path, unsigned mode) override;
-    std::uint32_t effective_user() override { return 1000; }
+    std::uint32_t effective_user() override { return sim_world::uid; }
     result<std::vector<inherited_handle>> take_inherited() override;
     result<void> make_directory(const std::string& path, unsigned mode) override;
     result<void> make_fifo(const std::string& path, unsigned mode) override;
