@@ -41,6 +41,9 @@ struct handle_access {
     bool writes = false;
 };
 
+/// What a read from a pipe would find now.
+enum class pipe_content : std::uint8_t { bytes, nothing_yet, the_end };
+
 /// What a path or a handle refers to. Two that have device and inode in common are one object.
 struct file_status {
     enum class type : std::uint8_t { file, directory, fifo, socket, symbolic_link, other };
@@ -151,10 +154,17 @@ public:
 
     // Paths and locks.
     virtual result<void> make_directory(const std::string& path, unsigned mode) = 0;
+    /// With this mode, whatever the umask; never with a wider one.
     virtual result<void> make_fifo(const std::string& path, unsigned mode) = 0;
     /// Opens what is there for reading or writing, without waiting and without following a symbolic
     /// link. Fails with no_such_device_or_address for a FIFO to write to that nobody reads.
     virtual result<unique_fd> open_fifo(const std::string& path, handle_access access) = 0;
+    /// Takes nothing out. A pipe that nobody writes to is at its end, so a FIFO that no writer has
+    /// opened yet is there as well.
+    virtual result<pipe_content> look_into(const unique_fd& reader) = 0;
+    /// From now on what one write puts into a pipe is taken out by one read, which loses the rest
+    /// where its buffer is smaller; each takes a page of the pipe's room.
+    virtual result<void> keep_writes_apart(const unique_fd& writer) = 0;
     /// Of the link itself where the path is one.
     virtual result<file_status> status_of(const std::string& path) = 0;
     /// A handle on what is there, which is neither read nor written and no link at its end: its

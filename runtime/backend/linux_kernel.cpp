@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -210,8 +211,12 @@ public:
     result<void> make_directory(const std::string& path, unsigned mode) override {
         return checked(::mkdir(path.c_str(), mode));
     }
-    result<void> make_fifo(const std::string& path, unsigned mode) override {
-        return checked(::mkfifo(path.c_str(), mode));
+    result<void> make_fifo(const std::string& path, unsigned mode) override;
+    result<pipe_content> look_into(const unique_fd& reader) override;
+    result<void> keep_writes_apart(const unique_fd& writer) override {
+        const int flags = ::fcntl(writer.handle(), F_GETFL);
+        if (flags < 0) return last_error();
+        return checked(::fcntl(writer.handle(), F_SETFL, flags | O_DIRECT));
     }
     result<unique_fd> open_fifo(const std::string& path, handle_access access) override {
         const int mode = !access.writes ? O_RDONLY : access.reads ? O_RDWR : O_WRONLY;
@@ -273,6 +278,33 @@ public:
         return signal_pipes::open(signals);
     }
 };
+
+// The umask can only have taken permissions away: what is missing is given back afterwards.
+result<void> real_kernel::make_fifo(const std::string& path, unsigned mode) {
+    if (::mkfifo(path.c_str(), mode) != 0) return last_error();
+    const auto made = status_of(path);
+    if (made && made->mode == mode) return {};
+    if (made && ::fchmodat(AT_FDCWD, path.c_str(), mode, AT_SYMLINK_NOFOLLOW) == 0) return {};
+    const std::error_code why = made ? last_error() : made.error();
+    ::unlink(path.c_str());
+    return why;
+}
+
+// A read into memory that cannot be written takes nothing out, and fails only where there are
+// bytes: poll(2) does not tell a writer that has written nothing from none at all (6.18).
+result<pipe_content> real_kernel::look_into(const unique_fd& reader) {
+    const int flags = ::fcntl(reader.handle(), F_GETFL);
+    if (flags < 0) return last_error();
+    if ((flags & O_NONBLOCK) == 0) {
+        pollfd asked{reader.handle(), POLLIN, 0};
+        if (::poll(&asked, 1, 0) == 0) return pipe_content::nothing_yet;
+    }
+    const long got = ::syscall(SYS_read, reader.handle(), nullptr, std::size_t{1});
+    if (got == 0) return pipe_content::the_end;
+    if (errno == EFAULT) return pipe_content::bytes;
+    if (errno == EAGAIN) return pipe_content::nothing_yet;
+    return last_error();
+}
 
 }  // namespace
 

@@ -93,6 +93,15 @@ result<void> sim_kernel::change_mode(const unique_fd& handle, unsigned mode) {
     return {};
 }
 
+result<pipe_content> sim_kernel::look_into(const unique_fd& reader) {
+    sim_open* const found = open_of(reader.handle());
+    if (found == nullptr) return bad_handle();
+    const std::int32_t bytes = found->bytes_there();
+    if (bytes == sim_would_wait) return pipe_content::nothing_yet;
+    if (bytes < 0) return error_from_kernel(-bytes);
+    return bytes > 0 ? pipe_content::bytes : pipe_content::the_end;
+}
+
 /// Takes the lowest free number, as a kernel does.
 int sim_kernel::add(sim_handle row) {
     auto place = std::find(rows_.begin(), rows_.end(), nullptr);
@@ -134,6 +143,7 @@ result<void> sim_kernel::make_directory(const std::string& path, unsigned mode) 
 result<void> sim_kernel::make_fifo(const std::string& path, unsigned mode) {
     const auto made = names_.make(path, file_status::type::fifo, mode);
     if (!made) return made.error();
+    (*made)->about.mode = mode & 07777U;
     return {};
 }
 
@@ -222,6 +232,7 @@ result<std::vector<inherited_handle>> sim_kernel::take_inherited() {
 result<spawned_process> sim_kernel::spawn(const spawn_request&, spawn_failure&) {
     return not_simulated();
 }
+result<void> sim_kernel::keep_writes_apart(const unique_fd&) { return not_simulated(); }
 result<unique_fd> sim_kernel::open_process(std::int32_t) { return not_simulated(); }
 result<void> sim_kernel::signal_process(const unique_fd&, int) { return not_simulated(); }
 result<void> sim_kernel::signal_group(const spawned_process&, int) { return not_simulated(); }

@@ -67,6 +67,8 @@ public:
     result<void> make_directory(const std::string& path, unsigned mode) override;
     result<void> make_fifo(const std::string& path, unsigned mode) override;
     result<unique_fd> open_fifo(const std::string& path, handle_access access) override;
+    result<pipe_content> look_into(const unique_fd& reader) override;
+    result<void> keep_writes_apart(const unique_fd& writer) override;
     result<file_status> status_of(const std::string& path) override;
     result<void> change_mode(const unique_fd& handle, unsigned mode) override;
     result<void> remove(const std::string& path) override;
