@@ -13,9 +13,9 @@
 #include <conduit/channels/fifo.hpp>
 #include <conduit/channels/fifo_reader.hpp>
 #include <conduit/channels/fifo_writer.hpp>
-#include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/when_all.hpp>
 
+#include <span>
 #include <string>
 #include <utility>
 
@@ -23,10 +23,7 @@ namespace conduit::test {
 
 class fifo_place {
 public:
-    fifo_place()
-        : folder_(scheduler::current().backend_name() == "sim" ? "/run" : on_disk_.path()) {}
-
-    std::string path(const std::string& name) const { return folder_ + "/" + name; }
+    std::string path(const std::string& name) const { return folder_.path() + "/" + name; }
 
     /// The path of a new FIFO.
     std::string made(const std::string& name) const {
@@ -35,8 +32,7 @@ public:
     }
 
 private:
-    temp_dir on_disk_;
-    std::string folder_;
+    temp_dir folder_;
 };
 
 struct fifo_pair {
