@@ -20,6 +20,8 @@ public:
             case errc::timed_out: return "deadline passed";
             case errc::end_of_stream: return "end of stream";
             case errc::closed: return "closed";
+            case errc::truncated: return "ended inside a message";
+            case errc::too_long: return "longer than the limit";
         }
         return "unknown conduit error";
     }

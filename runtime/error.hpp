@@ -18,6 +18,8 @@ enum class errc {
     timed_out,      // the deadline of the context passed; equal to std::errc::timed_out
     end_of_stream,  // the stream ended before what was asked for had arrived
     closed,         // the queue or channel was closed at this side
+    truncated,      // the stream ended inside a message; at a boundary it is end_of_stream
+    too_long,       // a message or line is longer than the limit set for it
 };
 
 const std::error_category& error_category() noexcept;

@@ -44,6 +44,9 @@ struct handle_access {
 /// What a read from a pipe would find now.
 enum class pipe_content : std::uint8_t { bytes, nothing_yet, the_end };
 
+/// Whether a call may wait for a disk.
+enum class disk_wait : std::uint8_t { allowed, refused };
+
 /// What a path or a handle refers to. Two that have device and inode in common are one object.
 struct file_status {
     enum class type : std::uint8_t { file, directory, fifo, socket, symbolic_link, other };
@@ -135,6 +138,15 @@ public:
     virtual result<std::pair<unique_fd, unique_fd>> make_socket_pair(socket_kind kind) = 0;
     virtual result<unique_fd> make_socket(socket_family family, socket_kind kind) = 0;
     virtual result<unique_fd> duplicate(const unique_fd& handle) = 0;
+
+    // Files.
+    /// A duplicate of a descriptor that others opened, such as the standard input. The two share
+    /// their flags and their position.
+    virtual result<unique_fd> duplicate_native(int descriptor) = 0;
+    /// Reads a file from its position on. Where that would wait for a disk although it must not,
+    /// or where this cannot be known, fails with resource_unavailable_try_again.
+    virtual result<std::size_t> read_file(int handle, std::span<std::byte> into,
+                                          disk_wait wait) = 0;
 
     // Names and options of sockets.
     virtual result<void> bind(const unique_fd& socket, const socket_address& address) = 0;

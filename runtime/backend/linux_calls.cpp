@@ -315,7 +315,8 @@ std::int32_t shutdown_now(const io_operation& op) noexcept {
 descriptor_traits traits_of(const registration& target) noexcept {
     const int fd = target.handle.handle();
     descriptor_traits traits;
-    traits.nonblocking = is_nonblocking(fd);
+    // No poll(2) and no flag tells of a file, which never says EAGAIN.
+    traits.nonblocking = target.kind == handle_kind::file || is_nonblocking(fd);
     if (is_socket(target.kind)) {
         int domain = 0;
         socklen_t size = sizeof domain;
@@ -382,6 +383,20 @@ std::int32_t read_now(const registration& from, const descriptor_traits& traits,
     }
     if (!traits.nonblocking && !is_ready_now(fd, POLLIN)) return would_wait;
     return outcome_of([&] { return ::read(fd, into.data(), into.size()); });
+}
+
+result<std::size_t> read_file_now(int fd, std::span<std::byte> into, disk_wait wait) noexcept {
+    const iovec part{into.data(), into.size()};
+    const int flags = wait == disk_wait::refused ? RWF_NOWAIT : 0;
+    for (;;) {
+        count_call();
+        const ssize_t n = ::preadv2(fd, &part, 1, -1, flags);
+        if (n >= 0) return static_cast<std::size_t>(n);
+        if (errno == EINTR) continue;
+        // Not every file system knows what it has in memory (EOPNOTSUPP).
+        const bool unknown = errno == EOPNOTSUPP && flags != 0;
+        return error_from_kernel(unknown ? EAGAIN : errno);
+    }
 }
 
 std::int32_t read_lent_now(const registration& from, const descriptor_traits& traits,

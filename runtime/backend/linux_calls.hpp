@@ -70,6 +70,9 @@ std::int32_t read_now(const registration& from, const descriptor_traits& traits,
 /// negative errno or would_wait. A SIGPIPE that was pending before stays so.
 std::int32_t write_with_sigpipe_blocked(int fd, std::span<const std::byte> bytes) noexcept;
 
+/// What kernel::read_file() does.
+result<std::size_t> read_file_now(int fd, std::span<std::byte> into, disk_wait wait) noexcept;
+
 /// Whether `events` (POLLIN, POLLOUT) hold now.
 bool is_ready_now(int fd, short events) noexcept;
 

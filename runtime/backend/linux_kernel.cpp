@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/runtime/backend/kernel.hpp>
-#include <conduit/runtime/backend/linux_spawn.hpp>
+#include <conduit/runtime/backend/linux_calls.hpp>
 #include <conduit/runtime/backend/linux_peers.hpp>
+#include <conduit/runtime/backend/linux_spawn.hpp>
 #include <conduit/runtime/backend/signal_pipes.hpp>
 
 #include <fcntl.h>
@@ -169,6 +170,12 @@ public:
 
     result<unique_fd> duplicate(const unique_fd& handle) override {
         return owned(::fcntl(handle.handle(), F_DUPFD_CLOEXEC, 3));
+    }
+    result<unique_fd> duplicate_native(int descriptor) override {
+        return owned(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3));
+    }
+    result<std::size_t> read_file(int handle, std::span<std::byte> into, disk_wait wait) override {
+        return read_file_now(handle, into, wait);
     }
 
     result<void> bind(const unique_fd& socket, const socket_address& address) override {

@@ -229,6 +229,10 @@ result<std::vector<inherited_handle>> sim_kernel::take_inherited() {
 
 // --- not simulated yet --------------------------------------------------------------------------
 
+result<unique_fd> sim_kernel::duplicate_native(int) { return not_simulated(); }
+result<std::size_t> sim_kernel::read_file(int, std::span<std::byte>, disk_wait) {
+    return not_simulated();
+}
 result<spawned_process> sim_kernel::spawn(const spawn_request&, spawn_failure&) {
     return not_simulated();
 }

@@ -49,6 +49,8 @@ public:
     result<file_status> status_of(const unique_fd& handle) override;
     result<std::pair<unique_fd, unique_fd>> make_pipe() override;
     result<unique_fd> duplicate(const unique_fd& handle) override;
+    result<unique_fd> duplicate_native(int descriptor) override;
+    result<std::size_t> read_file(int handle, std::span<std::byte> into, disk_wait wait) override;
 
     result<std::pair<unique_fd, unique_fd>> make_socket_pair(socket_kind kind) override;
     result<unique_fd> make_socket(socket_family family, socket_kind kind) override;

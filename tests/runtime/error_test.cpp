@@ -14,6 +14,8 @@ TEST_CASE("each outcome of conduit's own has its text", "[runtime][error]") {
     REQUIRE(make_error_code(errc::timed_out).message() == "deadline passed");
     REQUIRE(make_error_code(errc::end_of_stream).message() == "end of stream");
     REQUIRE(make_error_code(errc::closed).message() == "closed");
+    REQUIRE(make_error_code(errc::truncated).message() == "ended inside a message");
+    REQUIRE(make_error_code(errc::too_long).message() == "longer than the limit");
     REQUIRE(std::string(error_category().name()) == "conduit");
 }
 
