@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "stream_subjects.hpp"
+
+#include "../skip.hpp"
+
+#include <conduit/channels/memory_stream.hpp>
+#include <conduit/channels/pipe.hpp>
+#include <conduit/runtime/scheduler.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <optional>
+#include <string>
+#include <system_error>
+
+namespace conduit::test {
+namespace {
+
+task<stream_pair> memory_streams() {
+    auto [one, other] = make_memory_stream_pair();
+    co_return stream_pair(std::move(one), std::move(other));
+}
+
+task<stream_pair> small_memory_streams() {
+    auto [one, other] = make_memory_stream_pair(7);
+    co_return stream_pair(std::move(one), std::move(other));
+}
+
+task<stream_pair> crossed_pipes() {
+    auto there = make_pipe().value();
+    auto back = make_pipe().value();
+    any_stream one(std::move(back.reader), std::move(there.writer));
+    any_stream other(std::move(there.reader), std::move(back.writer));
+    co_return stream_pair(std::move(one), std::move(other));
+}
+
+/// Nothing where the backend has no such stream.
+task<std::optional<stream_pair>> made(const stream_subject& subject) {
+    try {
+        co_return co_await subject.make();
+    } catch (const std::system_error& error) {
+        if (error.code() != std::errc::not_supported) throw;
+    }
+    skip(std::string(subject.name) +
+         ": not in this backend yet: " + std::string(scheduler::current().backend_name()));
+    co_return std::nullopt;
+}
+
+}  // namespace
+
+const std::vector<stream_subject>& all_stream_subjects() {
+    static const std::vector<stream_subject> all = {
+        {"memory stream", &memory_streams},
+        {"memory stream of 7 bytes", &small_memory_streams},
+        {"two pipes", &crossed_pipes},
+    };
+    return all;
+}
+
+task<> for_each_stream(stream_contract contract, task_scope& scope) {
+    for (const stream_subject& subject : all_stream_subjects()) {
+        UNSCOPED_INFO("stream: " << subject.name);
+        auto ends = co_await made(subject);
+        if (ends) co_await contract(*ends, scope);
+    }
+}
+
+}  // namespace conduit::test
