@@ -112,11 +112,14 @@ private:
 };
 
 /// The handle by which `end` reads or writes, where that is all there is to it: its bytes may be
-/// moved inside the kernel. Null for others.
+/// moved inside the kernel. That is handle() unless the type says `moves_in_kernel = false`, or has
+/// a source_handle() or sink_handle() of its own. Null for others.
 template <byte_source Source>
 io_handle* source_handle_of(Source& end) noexcept {
     if constexpr (requires { end.inside().source_handle(); }) {
         return end.inside().source_handle();
+    } else if constexpr (requires { end.source_handle(); }) {
+        return end.source_handle();
     } else if constexpr (requires { requires !Source::moves_in_kernel; }) {
         return nullptr;
     } else if constexpr (requires { requires std::same_as<decltype(end.handle()), io_handle&>; }) {
@@ -129,6 +132,8 @@ template <byte_sink Sink>
 io_handle* sink_handle_of(Sink& end) noexcept {
     if constexpr (requires { end.inside().sink_handle(); }) {
         return end.inside().sink_handle();
+    } else if constexpr (requires { end.sink_handle(); }) {
+        return end.sink_handle();
     } else if constexpr (requires { requires !Sink::moves_in_kernel; }) {
         return nullptr;
     } else if constexpr (requires { requires std::same_as<decltype(end.handle()), io_handle&>; }) {
