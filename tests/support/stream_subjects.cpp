@@ -5,6 +5,8 @@
 
 #include <conduit/channels/memory_stream.hpp>
 #include <conduit/channels/pipe.hpp>
+#include <conduit/channels/tcp_listener.hpp>
+#include <conduit/channels/unix_stream.hpp>
 #include <conduit/runtime/scheduler.hpp>
 
 #include <catch2/catch.hpp>
@@ -34,6 +36,18 @@ task<stream_pair> crossed_pipes() {
     co_return stream_pair(std::move(one), std::move(other));
 }
 
+task<stream_pair> unix_sockets() {
+    auto [one, other] = make_unix_pair().value();
+    co_return stream_pair(std::move(one), std::move(other));
+}
+
+task<stream_pair> tcp_sockets() {
+    auto listener = tcp_listener::listen(0).value();
+    auto one = co_await tcp_stream::connect(listener.local_address().value());
+    auto other = co_await listener.accept();
+    co_return stream_pair(std::move(one.value()), std::move(other.value()));
+}
+
 /// Nothing where the backend has no such stream.
 task<std::optional<stream_pair>> made(const stream_subject& subject) {
     try {
@@ -50,9 +64,9 @@ task<std::optional<stream_pair>> made(const stream_subject& subject) {
 
 const std::vector<stream_subject>& all_stream_subjects() {
     static const std::vector<stream_subject> all = {
-        {"memory stream", &memory_streams},
-        {"memory stream of 7 bytes", &small_memory_streams},
-        {"two pipes", &crossed_pipes},
+        {"memory stream", &memory_streams}, {"memory stream of 7 bytes", &small_memory_streams},
+        {"two pipes", &crossed_pipes},      {"Unix sockets", &unix_sockets},
+        {"TCP sockets", &tcp_sockets},
     };
     return all;
 }
