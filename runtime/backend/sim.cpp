@@ -73,6 +73,7 @@ public:
 private:
     std::int32_t attempt(io_operation& op);
     std::int32_t attempt_lent(lent_operation& op);
+    std::int32_t receive(int handle, io_operation& op);
     void wait_for(io_operation& op, bool retry_soon);
     void finish(io_operation& op, std::int32_t outcome);
     void forget(io_operation& op) noexcept;
@@ -116,6 +117,7 @@ void sim_backend::close(registration& ended) noexcept {
     for (const side which : {side::taking, side::giving}) {
         if (io_operation* op = ended.pending(which)) finish(*op, io_operation::cancelled_outcome);
     }
+    kernel_.end_connection(ended.handle.handle());
     ended.closed = true;
     ended.handle.reset();
 }
@@ -151,15 +153,35 @@ std::int32_t sim_backend::attempt(io_operation& op) {
     switch (op.code()) {
         case io_code::read: return kernel_.read(handle, op.buffer());
         case io_code::write: return kernel_.write(handle, op.bytes());
+        case io_code::send: {
+            return kernel_.send(handle, *static_cast<const outgoing_message*>(op.data().from()));
+        }
+        case io_code::receive: return receive(handle, op);
         case io_code::receive_lent: return attempt_lent(static_cast<lent_operation&>(op));
+        case io_code::accept:
+        case io_code::accept_many: return kernel_.accept(handle);
+        case io_code::connect: {
+            return kernel_.connect(handle, *static_cast<const socket_address*>(op.data().from()));
+        }
+        case io_code::shutdown: {
+            return kernel_.shutdown(handle, static_cast<io_handle::direction>(op.size()));
+        }
+        case io_code::poll_hang_up: return open_of(*op.target()).hung_up() ? 0 : sim_would_wait;
         case io_code::poll_readable: return open_of(*op.target()).readable() ? 0 : sim_would_wait;
         case io_code::poll_writable: return open_of(*op.target()).writable() ? 0 : sim_would_wait;
         case io_code::splice: {
             return kernel_.splice(handle, op.second_target()->handle.handle(), op.size());
         }
         case io_code::wait_process: return -EBADF;
-        default: return -ENOTSOCK;
+        case io_code::open:
+        case io_code::close: break;
     }
+    return -EINVAL;
+}
+
+std::int32_t sim_backend::receive(int handle, io_operation& op) {
+    auto& message = *static_cast<incoming_message*>(op.data().into());
+    return kernel_.receive(handle, message.buffer, message, message.from);
 }
 
 std::int32_t sim_backend::attempt_lent(lent_operation& op) {
@@ -168,12 +190,19 @@ std::int32_t sim_backend::attempt_lent(lent_operation& op) {
     if (target.lent >= lent_per_turn_max) return sim_would_wait;  // tried again: see wait_for()
     const auto number = buffers_.take();
     if (!number) return sim_would_wait;
-    const std::int32_t outcome =
-        kernel_.read(op.target()->handle.handle(), buffers_.memory(*number));
+    const int handle = target.handle.handle();
+    const std::span<std::byte> memory = buffers_.memory(*number);
+    auto came = target.kind == handle_kind::pipe ? nullptr : std::make_unique<ancillary_data>();
+    socket_address ignored;
+    const std::int32_t outcome = came == nullptr ? kernel_.read(handle, memory)
+                                                 : kernel_.receive(handle, memory, *came, ignored);
     if (outcome > 0) {
         ++target.lent;
-        const auto bytes = static_cast<std::size_t>(outcome);
-        op.lend(buffers_.lend(*number, buffers_.memory(*number).first(bytes)));
+        lent_buffer loan = buffers_.lend(*number, memory.first(static_cast<std::size_t>(outcome)));
+        if (came != nullptr && (came->sender || came->truncated || !came->handles.empty())) {
+            loan.set_ancillary(std::move(came));
+        }
+        op.lend(std::move(loan));
     } else {
         buffers_.give_back(*number);
     }

@@ -22,6 +22,7 @@ public:
               allowed) {}
 
     const sim_source* source() const noexcept override { return this; }
+    bool hung_up() const noexcept override { return false; }
     bool readable() const noexcept override { return true; }
     bool writable() const noexcept override { return true; }
 

@@ -14,8 +14,6 @@ std::error_code not_simulated() { return std::make_error_code(std::errc::not_sup
 
 std::error_code bad_handle() { return std::make_error_code(std::errc::bad_file_descriptor); }
 
-std::error_code not_a_socket() { return std::make_error_code(std::errc::not_a_socket); }
-
 }  // namespace
 
 sim_kernel::~sim_kernel() {
@@ -132,7 +130,7 @@ result<unique_fd> sim_kernel::duplicate(const unique_fd& handle) {
     return owned(rows_[static_cast<std::size_t>(handle.handle())]);
 }
 
-// --- paths --------------------------------------------------------------------------------------
+// --- paths -------------------------------------------------------------------------------------
 
 result<void> sim_kernel::make_directory(const std::string& path, unsigned mode) {
     const auto made = names_.make(path, file_status::type::directory, mode);
@@ -201,24 +199,8 @@ result<unique_fd> sim_kernel::lock_file(const std::string& path) {
     return owned(opened);
 }
 
-// --- sockets: pipes are the only handles so far -------------------------------------------------
+// --- not simulated yet -------------------------------------------------------------------------
 
-result<std::pair<unique_fd, unique_fd>> sim_kernel::make_socket_pair(socket_kind) {
-    return not_simulated();
-}
-result<unique_fd> sim_kernel::make_socket(socket_family, socket_kind) { return not_simulated(); }
-result<void> sim_kernel::bind(const unique_fd&, const socket_address&) { return not_a_socket(); }
-result<void> sim_kernel::listen(const unique_fd&, int) { return not_a_socket(); }
-result<socket_address> sim_kernel::local_address(const unique_fd&) { return not_a_socket(); }
-result<socket_address> sim_kernel::peer_address(const unique_fd&) { return not_a_socket(); }
-result<void> sim_kernel::set_option(const unique_fd&, socket_option, int) { return not_a_socket(); }
-result<credentials> sim_kernel::peer_credentials(const unique_fd&) { return not_a_socket(); }
-
-// --- who is at the other end: of one process there is nothing to tell ---------------------------
-
-result<std::optional<credentials>> sim_kernel::next_sender(const unique_fd&) {
-    return not_simulated();
-}
 result<unique_fd> sim_kernel::peer_process(const unique_fd&, clock::time_point) {
     return not_simulated();
 }

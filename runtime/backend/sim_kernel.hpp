@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // A simulated kernel: a table of handles, a virtual clock, seeded randomness. sim_pipe.hpp has what
-// pipes and FIFOs do, sim_names.hpp the paths. What is not simulated yet answers not_supported.
-// sim.cpp makes operations wait on it; nothing here waits.
+// pipes and FIFOs do, sim_socket.hpp Unix sockets, sim_names.hpp the paths. What is not simulated
+// yet answers not_supported. sim.cpp makes operations wait on it; nothing here waits.
 //
 //     sim_kernel kernel(seed, [](const sim_source& changed) { ... });
 //     auto ends = kernel.make_pipe();
@@ -12,6 +12,7 @@
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/backend/sim_names.hpp>
 #include <conduit/runtime/backend/sim_open.hpp>
+#include <conduit/runtime/backend/sim_socket.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +34,13 @@ public:
     std::int32_t read(int handle, std::span<std::byte> into);
     std::int32_t write(int handle, std::span<const std::byte> bytes);
     std::int32_t splice(int from, int to, std::size_t bytes);
+    std::int32_t send(int handle, const outgoing_message& message);
+    std::int32_t receive(int handle, std::span<std::byte> into, ancillary_data& came,
+                         socket_address& from);
+    std::int32_t accept(int handle);
+    std::int32_t connect(int handle, const socket_address& to);
+    std::int32_t shutdown(int handle, io_handle::direction which);
+    void end_connection(int handle);
 
     /// What a handle refers to; null when it is not open.
     sim_open* open_of(int handle) const noexcept;
@@ -93,6 +101,8 @@ private:
     using sim_handle = std::shared_ptr<sim_open>;
 
     result<unique_fd> owned(sim_handle row);
+    result<std::shared_ptr<sim_socket>> socket_of(int handle) const;
+    result<std::shared_ptr<sim_socket>> bound_to(const socket_address& address) const;
     int add(sim_handle row);
     std::size_t free_rows() const noexcept { return handles_max - open_; }
 

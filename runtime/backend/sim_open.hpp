@@ -100,10 +100,12 @@ public:
     virtual ~sim_open() = default;
 
     virtual const sim_source* source() const noexcept = 0;
+    // What poll(2) calls an error or a hang-up counts as ready in either direction.
+    virtual bool hung_up() const noexcept = 0;
     virtual bool readable() const noexcept = 0;
     virtual bool writable() const noexcept = 0;
 
-    std::int32_t read(std::span<std::byte> into) {
+    virtual std::int32_t read(std::span<std::byte> into) {
         const std::int32_t there = bytes_there();
         if (there <= 0) return there;
         const std::size_t n =

@@ -23,19 +23,19 @@ sim_pipe_end::~sim_pipe_end() {
     world_.changed(*pipe_);
 }
 
-// What poll(2) calls an error or a hang-up counts as ready, and is all that the other end's
-// direction can get.
-bool sim_pipe_end::readable() const noexcept {
-    const bool broken = access.writes && pipe_->readers == 0;
-    if (!access.reads) return broken;
+bool sim_pipe_end::hung_up() const noexcept {
+    const bool unread = access.writes && pipe_->readers == 0;
     const bool ended = pipe_->writers == 0 && pipe_->writers_so_far != writers_before_;
-    return !pipe_->bytes.empty() || ended;
+    return unread || (access.reads && ended);
+}
+
+bool sim_pipe_end::readable() const noexcept {
+    return (access.reads && !pipe_->bytes.empty()) || hung_up();
 }
 
 bool sim_pipe_end::writable() const noexcept {
-    if (!access.writes) return pipe_->writers == 0 && pipe_->writers_so_far != writers_before_;
     const std::size_t wanted = std::min(pipe_->capacity, sim_pipe::atomic_write_max);
-    return pipe_->space() >= wanted || pipe_->readers == 0;
+    return (access.writes && pipe_->space() >= wanted) || hung_up();
 }
 
 std::int32_t sim_pipe_end::bytes_there() {

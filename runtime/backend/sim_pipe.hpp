@@ -45,6 +45,7 @@ public:
     ~sim_pipe_end() override;
 
     const sim_source* source() const noexcept override { return pipe_.get(); }
+    bool hung_up() const noexcept override;
     bool readable() const noexcept override;
     bool writable() const noexcept override;
 

@@ -449,10 +449,6 @@ task<> end_beside_duplicate(void (*end)(io_handle&)) {
 CO_TEST_CASE("X1: memory of a task destroyed at any stage is nobody's any more",
              "[runtime][fault][X1]") {
     for (const memory_user& user : memory_users) {
-        if (user.on_socket && scheduler::current().backend_name() == "sim") {
-            skip(std::string("sim has no: ") + user.name);
-            continue;
-        }
         for (const stage reached : stages) {
             INFO(user.name << " at stage " << static_cast<int>(reached));
             co_await leaves_memory_alone(user, reached);

@@ -632,7 +632,7 @@ CO_TEST_CASE("a peer that closed its side does not keep who waits for room awake
         REQUIRE(shut);
     }
     handle_pair source = attached_pipe();
-    co_await write_whole(source.out, "moved");
+    co_await write_whole(source.out, "m");
     std::size_t moved = 0;
     task_group group;
     auto sent = group.spawn(send_message(pairs[0].out, "sent"));
@@ -647,7 +647,7 @@ CO_TEST_CASE("a peer that closed its side does not keep who waits for room awake
         const std::error_code ended = co_await *each;
         REQUIRE(ended == std::error_code());
     }
-    REQUIRE(moved == 5);
+    REQUIRE(moved == 1);
 }
 
 CO_TEST_CASE("a splice whose target is closed lets go of it before the close is over",
@@ -678,7 +678,7 @@ CO_TEST_CASE("a receive through which nothing comes leaves nothing of the last o
     co_await write_whole(pair.out, "x");
     auto armed = co_await pair.in.receive_lent();
     auto ends = current_kernel().make_pipe().value();
-    outgoing_message message(bytes_of("with a handle"));
+    outgoing_message message(bytes_of("h"));
     REQUIRE(message.attach(ends.first));
     auto sent = co_await pair.out.send(message);
     std::array<std::byte, 64> buffer{};
@@ -686,7 +686,7 @@ CO_TEST_CASE("a receive through which nothing comes leaves nothing of the last o
     auto got = co_await pair.in.receive(incoming);
     REQUIRE(armed->bytes().size() == 1);
     REQUIRE(sent);
-    REQUIRE(got.value() == 13);
+    REQUIRE(got.value() == 1);
     REQUIRE(incoming.handles.size() == 1);
     pair.out.close();
     auto end = co_await pair.in.receive(incoming);

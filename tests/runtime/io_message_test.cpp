@@ -8,8 +8,6 @@
 #include <conduit/runtime/io_handle.hpp>
 
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstring>
@@ -19,11 +17,10 @@ using namespace conduit::test;
 
 namespace {
 
-bool is_same_file(int a, int b) {
-    struct stat first{};
-    struct stat second{};
-    return ::fstat(a, &first) == 0 && ::fstat(b, &second) == 0 && first.st_ino == second.st_ino &&
-           first.st_dev == second.st_dev;
+bool is_same_file(const unique_fd& a, const unique_fd& b) {
+    const file_status first = current_kernel().status_of(a).value();
+    const file_status second = current_kernel().status_of(b).value();
+    return first.inode == second.inode && first.device == second.device;
 }
 
 task<> send_handles(io_handle& out, const unique_fd& handle, std::size_t count) {
@@ -73,13 +70,14 @@ CO_TEST_CASE("handles arrive as duplicates, close-on-exec, up to sixteen",
     REQUIRE(got.value() == 1);
     REQUIRE_FALSE(message.truncated);
     REQUIRE(message.handles.size() == handles_per_message_max);
-    REQUIRE(is_same_file(message.handles[15].handle(), ends.first.handle()));
+    REQUIRE(is_same_file(message.handles[15], ends.first));
     REQUIRE_FALSE(message.sender.has_value());
 }
 
 CO_TEST_CASE("the sender's credentials come where they were asked for", "[runtime][io_message]") {
     auto ends = current_kernel().make_socket_pair(socket_kind::stream).value();
     REQUIRE(current_kernel().set_option(ends.first, socket_option::pass_credentials, 1));
+    const credentials own = current_kernel().peer_credentials(ends.first).value();
     auto in = io_handle::attach(std::move(ends.first)).value();
     auto out = io_handle::attach(std::move(ends.second)).value();
     auto written = co_await out.write_some(bytes_of("x"));
@@ -89,8 +87,8 @@ CO_TEST_CASE("the sender's credentials come where they were asked for", "[runtim
     REQUIRE(written);
     REQUIRE(got);
     REQUIRE(message.sender.has_value());
-    REQUIRE(message.sender->pid == ::getpid());
-    REQUIRE(message.sender->uid == ::geteuid());
+    REQUIRE(message.sender->pid == own.pid);
+    REQUIRE(message.sender->uid == own.uid);
 }
 
 CO_TEST_CASE("a message that is received again starts empty", "[runtime][io_message]") {

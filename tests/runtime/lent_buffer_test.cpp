@@ -10,8 +10,6 @@
 #include <conduit/runtime/task_group.hpp>
 #include <conduit/runtime/timer.hpp>
 
-#include <unistd.h>
-
 #include <string>
 #include <vector>
 
@@ -174,7 +172,7 @@ TEST_CASE("receivers without a buffer are parked and served in order", "[runtime
         scheduler(two_buffers(kernel)).run(starve(false));
     }
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-        scheduler(two_buffers(backend_kind::sim).seed(seed)).run(starve(false));
+        scheduler(two_buffers(backend_kind::sim).seed(seed)).run(starve(seed % 2 == 0));
     }
 }
 
@@ -208,18 +206,19 @@ CO_TEST_CASE("handles and credentials come along with lent bytes", "[runtime][le
     kernel& here = current_kernel();
     auto ends = here.make_socket_pair(socket_kind::stream).value();
     REQUIRE(here.set_option(ends.first, socket_option::pass_credentials, 1));
+    const credentials own = here.peer_credentials(ends.first).value();
     handle_pair pair;
     pair.in = io_handle::attach(std::move(ends.first)).value();
     pair.out = io_handle::attach(std::move(ends.second)).value();
-    co_await send_handle(pair.out, "one");
+    co_await send_handle(pair.out, "1");
     auto first = co_await pair.in.receive_lent();
-    co_await send(pair.out, "two");
+    co_await send(pair.out, "2");
     auto second = co_await pair.in.receive_lent();
-    REQUIRE(first->bytes().size() == 3);
+    REQUIRE(first->bytes().size() == 1);
     REQUIRE(first->ancillary() != nullptr);
     REQUIRE(first->ancillary()->handles.size() == 1);
     REQUIRE_FALSE(first->ancillary()->truncated);
-    REQUIRE(first->ancillary()->sender->uid == ::geteuid());
+    REQUIRE(first->ancillary()->sender->uid == own.uid);
     REQUIRE(second->ancillary()->handles.empty());
     const unique_fd kept = std::move(first->ancillary()->handles[0]);
     first = lent_buffer();
@@ -260,11 +259,11 @@ CO_TEST_CASE("a receive through which nobody waits keeps what comes", "[runtime]
     co_await settle();
     stopped.request_stop();
     co_await stopped;
-    co_await send_handle(pair.out, "kept");
+    co_await send_handle(pair.out, "k");
     co_await settle();
     auto got = co_await pair.in.receive_lent();
     REQUIRE(log.empty());
-    REQUIRE(got->bytes().size() == 4);
+    REQUIRE(got->bytes().size() == 1);
     REQUIRE(got->ancillary()->handles.size() == 1);
 }
 
@@ -275,7 +274,7 @@ CO_TEST_CASE("the end of a stream that came with its last bytes is seen", "[runt
         task_group group;
         auto first = group.spawn(note_arrival(pair.in, log, round));
         if (round % 2 == 0) co_await settle();
-        co_await send(pair.out, "last");
+        co_await send(pair.out, "!");
         pair.out.close();
         co_await first;
         auto end = co_await pair.in.receive_lent();

@@ -3,6 +3,7 @@
 
 #include "loopback.hpp"
 #include "settle.hpp"
+#include "temp_dir.hpp"
 
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/io_handle.hpp>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 
 #include <array>
+#include <optional>
 #include <utility>
 
 namespace conduit::test {
@@ -191,31 +193,45 @@ private:
     handle_pair to_;
 };
 
+enum class acceptor { tcp, tcp_many, local, local_many };
+
 class accepting : public io_subject {
 public:
-    explicit accepting(bool many) : many_(many) {}
-    const char* name() const override { return many_ ? "accept_many" : "accept"; }
+    explicit accepting(acceptor how) : how_(how) {}
+    const char* name() const override {
+        constexpr std::array names{"accept, TCP", "accept_many, TCP", "accept, Unix",
+                                   "accept_many, Unix"};
+        return names[static_cast<std::size_t>(how_)];
+    }
     task<> prepare() override {
-        auto listening = listen_on_loopback();
+        if (is_local()) folder_.emplace();
+        auto listening =
+            is_local() ? listen_on_path(folder_->path() + "/socket") : listen_on_loopback();
         address_ = listening.address;
         listener_ = io_handle::attach(std::move(listening.socket)).value();
         co_return;
     }
     task<std::error_code> perform() override {
-        auto peer = many_ ? listener_.accept_many() : listener_.accept();
+        const bool many = how_ == acceptor::tcp_many || how_ == acceptor::local_many;
+        auto peer = many ? listener_.accept_many() : listener_.accept();
         auto accepted = co_await std::move(peer);
         if (accepted) REQUIRE(accepted->is_open());
         co_return accepted.error();
     }
     task<> satisfy() override {
-        client_ = attached_tcp_socket();
+        client_ = is_local() ? attached_unix_socket() : attached_tcp_socket();
         auto connected = co_await client_.connect(address_);
         REQUIRE(connected);
     }
     void close() override { listener_.close(); }
 
 private:
-    bool many_;
+    bool is_local() const noexcept {
+        return how_ == acceptor::local || how_ == acceptor::local_many;
+    }
+
+    acceptor how_;
+    std::optional<temp_dir> folder_;
     socket_address address_;
     io_handle listener_;
     io_handle client_;
@@ -279,8 +295,10 @@ const std::vector<make_io_subject>& all_io_subjects() {
         make_subject<sending>,
         make_subject<receiving>,
         make_subject<splicing>,
-        make_subject<accepting, false>,
-        make_subject<accepting, true>,
+        make_subject<accepting, acceptor::tcp>,
+        make_subject<accepting, acceptor::tcp_many>,
+        make_subject<accepting, acceptor::local>,
+        make_subject<accepting, acceptor::local_many>,
         make_subject<waiting_for_process>,
     };
     return all;

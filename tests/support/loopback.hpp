@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// TCP on this host, on a port that the kernel chooses.
+// TCP on this host, on a port that the kernel chooses; Unix sockets on a path of the test's.
 //
 //     auto listening = test::listen_on_loopback();
 //     auto client = test::attached_tcp_socket();
@@ -11,6 +11,8 @@
 #include <conduit/runtime/io_handle.hpp>
 #include <conduit/runtime/socket_address.hpp>
 #include <conduit/runtime/unique_fd.hpp>
+
+#include <string>
 
 namespace conduit::test {
 
@@ -24,5 +26,9 @@ loopback_listener listen_on_loopback(int backlog_max = 16);
 
 /// A TCP socket that is not connected yet.
 io_handle attached_tcp_socket();
+
+/// The same two for a Unix stream socket.
+loopback_listener listen_on_path(const std::string& path, int backlog_max = 16);
+io_handle attached_unix_socket();
 
 }  // namespace conduit::test
