@@ -1,5 +1,6 @@
 # Runs PROGRAM with what stands behind "--" and the file INPUT as its standard input, in an empty
-# folder. It must exit with 0 and print what the file EXPECTED says.
+# folder. It must exit with 0 and print what the file EXPECTED says. With a SERVER, that program is
+# run beside it, for one client, and must exit with 0 too.
 
 cmake_minimum_required(VERSION 3.25)
 cmake_path(GET PROGRAM STEM noun)
@@ -7,6 +8,7 @@ string(RANDOM LENGTH 12 unique)
 cmake_path(GET PROGRAM PARENT_PATH folder)
 set(folder "${folder}/${noun}_${unique}")
 file(MAKE_DIRECTORY "${folder}")
+file(CHMOD "${folder}" PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
 set(arguments "")
 set(behind FALSE)
 math(EXPR last "${CMAKE_ARGC} - 1")
@@ -20,13 +22,17 @@ endforeach()
 if(NOT DEFINED INPUT)
     set(INPUT /dev/null)
 endif()
-execute_process(COMMAND "${PROGRAM}" ${arguments}
+set(beside "")
+if(DEFINED SERVER)
+    set(beside COMMAND "${SERVER}" --once)
+endif()
+execute_process(${beside} COMMAND "${PROGRAM}" ${arguments}
     INPUT_FILE "${INPUT}"
     WORKING_DIRECTORY "${folder}"
     OUTPUT_VARIABLE printed
-    RESULT_VARIABLE exited)
+    RESULTS_VARIABLE exited)
 file(REMOVE_RECURSE "${folder}")
-if(NOT exited EQUAL 0)
+if(NOT exited MATCHES "^0(;0)?$")
     message(FATAL_ERROR "${noun} ended with ${exited}; it printed:\n${printed}")
 endif()
 if(NOT DEFINED EXPECTED)

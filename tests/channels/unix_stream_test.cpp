@@ -26,6 +26,15 @@ std::string text_of(std::span<const std::byte> bytes) {
 
 }  // namespace
 
+TEST_CASE("a Unix stream is a byte stream between any processes of a host",
+          "[channels][unix_stream][traits]") {
+    STATIC_REQUIRE(byte_stream<unix_stream>);
+    STATIC_REQUIRE(channel<unix_stream>);
+    STATIC_REQUIRE(unix_stream::traits.ways == channel_ways::two_way);
+    STATIC_REQUIRE(unix_stream::traits.duplex == channel_duplex::full);
+    STATIC_REQUIRE(unix_stream::traits.relation == channel_relation::same_host);
+}
+
 CO_TEST_CASE("a pair carries bytes both ways", "[channels][unix_stream]") {
     auto [here, there] = make_unix_pair().value();
     std::array<std::byte, 16> buffer{};
