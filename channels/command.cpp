@@ -54,9 +54,11 @@ command& command::error_output(redirect to) & {
     return *this;
 }
 
-command& command::handle(int number, unique_fd fd) & {
+command& command::handle(int number, redirect what) & {
     CONDUIT_ASSERT(number >= 3, "0, 1 and 2 are set by input(), output() and error_output()");
-    handles_.emplace_back(number, std::move(fd));
+    CONDUIT_ASSERT(what.what() == redirect::kind::handle || what.what() == redirect::kind::channel,
+                   "only a descriptor or a channel is passed on beside the three streams");
+    handles_.emplace_back(number, std::move(what));
     return *this;
 }
 

@@ -13,7 +13,6 @@
 #pragma once
 
 #include <conduit/channels/redirect.hpp>
-#include <conduit/runtime/unique_fd.hpp>
 
 #include <optional>
 #include <string>
@@ -55,9 +54,9 @@ public:
     command& input(redirect from) &;
     command& output(redirect to) &;
     command& error_output(redirect to) &;
-    /// Passes on one more descriptor, by the number it has there, at least 3. Its flags are left
-    /// alone.
-    command& handle(int number, unique_fd fd) &;
+    /// Passes on one more descriptor, by the number it has there, at least 3: a redirect::handle()
+    /// or a redirect::channel().
+    command& handle(int number, redirect what) &;
 
     command&& argument(std::string word) && { return std::move(argument(std::move(word))); }
     command&& environment(std::string name, std::string value) && {
@@ -73,8 +72,8 @@ public:
     command&& input(redirect from) && { return std::move(input(std::move(from))); }
     command&& output(redirect to) && { return std::move(output(std::move(to))); }
     command&& error_output(redirect to) && { return std::move(error_output(std::move(to))); }
-    command&& handle(int number, unique_fd fd) && {
-        return std::move(handle(number, std::move(fd)));
+    command&& handle(int number, redirect what) && {
+        return std::move(handle(number, std::move(what)));
     }
 
     /// The program, then its arguments.
@@ -94,7 +93,7 @@ private:
     std::vector<variable> variables_;
     std::string working_folder_;
     redirect streams_[3];
-    std::vector<std::pair<int, unique_fd>> handles_;
+    std::vector<std::pair<int, redirect>> handles_;
     bool clean_environment_ = false;
     bool leads_group_ = false;
     bool no_new_privileges_ = false;

@@ -48,8 +48,10 @@ result<process> child_plan::start() {
     if (auto filled = fill_words(); !filled) return filled.error();
     if (auto filled = fill_environment(); !filled) return filled.error();
     if (auto filled = fill_streams(); !filled) return filled.error();
-    for (auto& [number, fd] : program_.handles_) {
-        if (auto passed = pass(number, std::move(fd), false); !passed) {
+    for (auto& [number, what] : program_.handles_) {
+        if (what.error()) return fail(start_failure::part::handle, what.error(), {}, number);
+        const bool blocking = what.what() == kind::channel;
+        if (auto passed = pass(number, std::move(what.fd()), blocking); !passed) {
             return fail(start_failure::part::handle, passed.error(), {}, number);
         }
     }

@@ -63,9 +63,8 @@ CO_TEST_CASE("a name is searched in the PATH that the program will have", "[chan
 CO_TEST_CASE("further descriptors are passed on by their numbers", "[channels][command]") {
     test::needs_processes();
     auto [in, out] = make_pipe().value();
-    auto fd = out.detach();
     command say("sh", "-c", "echo hello >&7");
-    say.handle(7, std::move(*fd));
+    say.handle(7, redirect::channel(std::move(out)));
     auto done = co_await run(std::move(say));
     std::array<std::byte, 16> buffer{};
     auto got = co_await in.read_some(buffer);

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "fail_nth_call.hpp"
+
+#include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/scheduler.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace conduit::test {
+namespace {
+
+class failing_kernel final : public kernel {
+public:
+    explicit failing_kernel(call_plan& plan) noexcept : plan_(plan) {}
+    using kernel::spawn;
+
+    clock::time_point now() noexcept override { return linux_kernel().now(); }
+    void random(std::span<std::byte> into) noexcept override { return linux_kernel().random(into); }
+    void close(int handle) noexcept override { return linux_kernel().close(handle); }
+    result<int> native(int handle) const override { return linux_kernel().native(handle); }
+    result<handle_kind> kind_of(const unique_fd& handle) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().kind_of(handle);
+    }
+    result<handle_access> access_of(const unique_fd& handle) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().access_of(handle);
+    }
+    result<file_status> status_of(const unique_fd& handle) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().status_of(handle);
+    }
+    result<std::pair<unique_fd, unique_fd>> make_pipe() override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().make_pipe());
+    }
+    result<std::pair<unique_fd, unique_fd>> make_socket_pair(socket_kind kind) override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().make_socket_pair(kind));
+    }
+    result<unique_fd> make_socket(socket_family family, socket_kind kind) override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().make_socket(family, kind));
+    }
+    result<unique_fd> duplicate(const unique_fd& handle) override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().duplicate(handle));
+    }
+    result<void> bind(const unique_fd& socket, const socket_address& address) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().bind(socket, address);
+    }
+    result<void> listen(const unique_fd& socket, int backlog_max) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().listen(socket, backlog_max);
+    }
+    result<socket_address> local_address(const unique_fd& socket) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().local_address(socket);
+    }
+    result<socket_address> peer_address(const unique_fd& socket) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().peer_address(socket);
+    }
+    result<void> set_option(const unique_fd& socket, socket_option option, int value) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().set_option(socket, option, value);
+    }
+    result<credentials> peer_credentials(const unique_fd& socket) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().peer_credentials(socket);
+    }
+    result<void> make_directory(const std::string& path, unsigned mode) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().make_directory(path, mode);
+    }
+    result<void> make_fifo(const std::string& path, unsigned mode) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().make_fifo(path, mode);
+    }
+    result<unique_fd> open_fifo(const std::string& path, handle_access access) override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().open_fifo(path, access));
+    }
+    result<file_status> status_of(const std::string& path) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().status_of(path);
+    }
+    result<void> change_mode(const unique_fd& handle, unsigned mode) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().change_mode(handle, mode);
+    }
+    result<void> remove(const std::string& path) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().remove(path);
+    }
+    result<void> rename(const std::string& from, const std::string& to) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().rename(from, to);
+    }
+    result<unique_fd> lock_file(const std::string& path) override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().lock_file(path));
+    }
+    result<spawned_process> spawn(const spawn_request& program, spawn_failure& why) override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().spawn(program, why));
+    }
+    result<unique_fd> open_process(std::int32_t pid) override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().open_process(pid));
+    }
+    result<void> signal_process(const unique_fd& process, int signal) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().signal_process(process, signal);
+    }
+    result<void> signal_group(const spawned_process& leader, int signal) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().signal_group(leader, signal);
+    }
+    void reap(const unique_fd& process) noexcept override { return linux_kernel().reap(process); }
+    std::vector<std::string> environment() override { return linux_kernel().environment(); }
+    result<void> make_blocking(const unique_fd& handle) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().make_blocking(handle);
+    }
+    result<unique_fd> make_memory_file(std::span<const std::byte> bytes) override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().make_memory_file(bytes));
+    }
+    result<unique_fd> watch_signals(std::span<const int> signals) override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().watch_signals(signals));
+    }
+
+private:
+    // A scheduler attaches only handles of its own kernel.
+    unique_fd owned(unique_fd made) noexcept { return unique_fd(*this, made.release()); }
+    result<unique_fd> owned(result<unique_fd> made) {
+        if (!made) return made;
+        return owned(std::move(*made));
+    }
+    result<std::pair<unique_fd, unique_fd>> owned(result<std::pair<unique_fd, unique_fd>> made) {
+        if (!made) return made;
+        return std::pair(owned(std::move(made->first)), owned(std::move(made->second)));
+    }
+    result<spawned_process> owned(result<spawned_process> made) {
+        if (made) made->handle = owned(std::move(made->handle));
+        return made;
+    }
+
+    call_plan& plan_;
+};
+
+class failing_backend final : public backend {
+public:
+    explicit failing_backend(call_plan& plan)
+        : plan_(plan), kernel_(plan), inner_(make_epoll_backend(scheduler_options())) {}
+
+    std::string_view name() const noexcept override { return inner_->name(); }
+    conduit::kernel& kernel() noexcept override { return kernel_; }
+    void enter() override { inner_->enter(); }
+    void leave() noexcept override { inner_->leave(); }
+    result<registration*> attach(unique_fd handle) override {
+        if (plan_.strikes()) return plan_.error();
+        auto made = inner_->attach(std::move(handle));
+        if (made) (*made)->home = this;
+        return made;
+    }
+    result<unique_fd> detach(registration& idle) noexcept override { return inner_->detach(idle); }
+    void close(registration& ended) noexcept override { inner_->close(ended); }
+    io_operation::progress start(io_operation& op) override { return inner_->start(op); }
+    void cancel(io_operation& op) noexcept override { inner_->cancel(op); }
+    void withdraw(io_operation& op) noexcept override { inner_->withdraw(op); }
+    bool poll(clock::duration wait) override { return inner_->poll(wait); }
+    void wake() noexcept override { inner_->wake(); }
+
+private:
+    call_plan& plan_;
+    failing_kernel kernel_;
+    std::unique_ptr<backend> inner_;
+};
+
+}  // namespace
+
+std::unique_ptr<backend> make_backend_that_fails(call_plan& plan) {
+    return std::make_unique<failing_backend>(plan);
+}
+
+}  // namespace conduit::test
