@@ -170,9 +170,7 @@ public:
             static_cast<void>(stopped);
             co_return why;
         }
-        const clock::time_point now = clock::now();
-        const bool for_ever = drain >= clock::time_point::max() - now;
-        const clock::time_point deadline = for_ever ? clock::time_point::max() : now + drain;
+        const clock::time_point deadline = saturating_add(clock::now(), drain);
         for (auto& each : collectors_) co_await each->until(deadline);
         co_return outcome(*statuses);
     }

@@ -72,6 +72,14 @@ public:
         if (plan_.strikes()) return plan_.error();
         return linux_kernel().peer_credentials(socket);
     }
+    result<std::optional<credentials>> next_sender(const unique_fd& socket) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().next_sender(socket);
+    }
+    result<unique_fd> peer_process(const unique_fd& socket, clock::time_point seen) override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().peer_process(socket, seen));
+    }
     result<void> make_directory(const std::string& path, unsigned mode) override {
         if (plan_.strikes()) return plan_.error();
         return linux_kernel().make_directory(path, mode);
@@ -84,9 +92,25 @@ public:
         if (plan_.strikes()) return plan_.error();
         return owned(linux_kernel().open_fifo(path, access));
     }
+    result<pipe_content> look_into(const unique_fd& reader) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().look_into(reader);
+    }
+    result<void> keep_writes_apart(const unique_fd& writer) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().keep_writes_apart(writer);
+    }
     result<file_status> status_of(const std::string& path) override {
         if (plan_.strikes()) return plan_.error();
         return linux_kernel().status_of(path);
+    }
+    result<unique_fd> open_place(const std::string& path) override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().open_place(path));
+    }
+    result<void> change_mode(const std::string& path, unsigned mode) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().change_mode(path, mode);
     }
     result<void> change_mode(const unique_fd& handle, unsigned mode) override {
         if (plan_.strikes()) return plan_.error();
@@ -107,6 +131,11 @@ public:
     result<spawned_process> spawn(const spawn_request& program, spawn_failure& why) override {
         if (plan_.strikes()) return plan_.error();
         return owned(linux_kernel().spawn(program, why));
+    }
+    std::uint32_t effective_user() override { return linux_kernel().effective_user(); }
+    result<std::vector<inherited_handle>> take_inherited() override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().take_inherited();
     }
     result<unique_fd> open_process(std::int32_t pid) override {
         if (plan_.strikes()) return plan_.error();
