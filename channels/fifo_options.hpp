@@ -35,8 +35,9 @@ public:
     }
 
     /// An end that waits for its partner looks again after 1 ms, then after twice as long each
-    /// time, up to this: 50 ms unless told, thus 20 times a second, of some 5 microseconds each.
-    /// A reader looks for writers that are silent only; with their first byte it wakes at once.
+    /// time, up to this. With the 50 ms of the default that is 20 times a second, less than 0.2 %
+    /// of a processor, and the partner is noticed at most 50 ms late. A reader looks for writers
+    /// that are silent only; with their first byte it wakes at once.
     fifo_options& look_again_max(clock::duration pause) noexcept {
         return set(look_again_max_, pause);
     }

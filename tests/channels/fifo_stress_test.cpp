@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Many writers and readers on one FIFO, each a scheduler on a thread of its own, with waits
-// cancelled at random. Every record carries its writer and number and is filled with what both give.
+// cancelled at random. Every record carries its writer and number, and is filled with what both
+// give.
 
 #include "../support/co_test.hpp"
 #include "../support/stress.hpp"
@@ -64,6 +65,11 @@ struct read {
     std::error_code error;
 };
 
+/// One wait in 64 is ended early.
+clock::duration draw_patience(std::minstd_rand& random) {
+    return random() % 64 == 0 ? clock::duration(20us) : clock::duration(1h);
+}
+
 task<> write_records(const plan& p, std::uint32_t self, std::latch& all_open, written& done) {
     auto writer = co_await fifo_record_writer::open(p.path, p.options);
     all_open.arrive_and_wait();
@@ -74,8 +80,8 @@ task<> write_records(const plan& p, std::uint32_t self, std::latch& all_open, wr
         std::memcpy(payload.data(), &own, sizeof own);
         const auto bytes = std::span(payload).first(sizeof own + length(own));
         std::fill(bytes.begin() + sizeof own, bytes.end(), filler(own));
-        const bool hasty = random() % 64 == 0;
-        auto sent = co_await within(hasty ? 20us : 1h, writer->write_record(bytes));
+        const clock::duration patience = draw_patience(random);
+        auto sent = co_await within(patience, writer->write_record(bytes));
         if (sent.error() == errc::timed_out) {
             ++done.cancelled;
         } else if (sent) {
@@ -112,8 +118,8 @@ task<> read_records(const plan& p, std::uint32_t self, std::latch& all_open, rea
     done.seen.assign(p.writers, std::vector<bool>(p.records_each));
     std::minstd_rand random(self + 101);
     for (;;) {
-        const bool hasty = random() % 64 == 0;
-        auto record = co_await within(hasty ? 20us : 1h, reader->read_record());
+        const clock::duration patience = draw_patience(random);
+        auto record = co_await within(patience, reader->read_record());
         if (record.error() == errc::timed_out) {
             ++done.cancelled;
             continue;

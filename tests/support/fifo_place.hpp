@@ -13,6 +13,7 @@
 #include <conduit/channels/fifo.hpp>
 #include <conduit/channels/fifo_reader.hpp>
 #include <conduit/channels/fifo_writer.hpp>
+#include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/when_all.hpp>
 
 #include <span>
@@ -45,6 +46,12 @@ inline task<fifo_pair> open_pair(std::string path, fifo_options options = {}) {
     const std::string own = std::move(path);
     auto ends = co_await when_all(fifo_reader::open(own, options), fifo_writer::open(own, options));
     co_return fifo_pair{std::get<0>(std::move(ends)).value(), std::get<1>(std::move(ends)).value()};
+}
+
+/// Puts another FIFO in the place of the one that is there, at once.
+inline void replace_fifo(const std::string& path) {
+    make_fifo(path + ".new").value();
+    current_kernel().rename(path + ".new", path).value();
 }
 
 inline std::string text_of(std::span<const std::byte> bytes) {
