@@ -96,12 +96,13 @@ CO_TEST_CASE("T1: what came before a reset is read, and then the reset",
     auto [client, server] = co_await test::tcp_pair();
     std::array<std::byte, 16> buffer{};
     auto sent = co_await server.write_some(bytes_of("last"));
-    co_await client.handle().readable();
+    auto arrived = co_await client.handle().readable();
     test::reset(std::move(server));
     auto got = co_await client.read_some(buffer);
     auto reset = co_await client.read_some(buffer);
     auto after = co_await client.write_some(bytes_of("x"));
     REQUIRE(sent.value() == 4);
+    REQUIRE(arrived);
     REQUIRE(got.value() == 4);
     REQUIRE(reset.error() == std::errc::connection_reset);
     REQUIRE(after.error() == std::errc::broken_pipe);
