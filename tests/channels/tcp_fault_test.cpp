@@ -197,6 +197,7 @@ TEST_CASE("T3: all bytes arrive over a link that loses packets",
     test::run_in_net_namespace([](test::net_namespace& net) -> task<> {
         if (!net.shape_link("80mbit", 6000)) co_return;
         co_await transfer(256 * 1024, 64 * 1024, 512 * 1024);
+        REQUIRE(net.retransmitted() > 0);
     });
 }
 

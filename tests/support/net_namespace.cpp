@@ -20,6 +20,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <sstream>
+#include <stdexcept>
 #include <system_error>
 
 extern char** environ;
@@ -114,6 +116,22 @@ bool net_namespace::shape_link(const std::string& rate, int room_bytes) const {
     }
     skip("this machine has no tc with tbf to shape a link with");
     return false;
+}
+
+long net_namespace::retransmitted() const {
+    std::ifstream counters("/proc/thread-self/net/snmp");
+    std::string names;
+    std::string values;
+    while (std::getline(counters, names) && std::getline(counters, values)) {
+        if (!names.starts_with("Tcp:")) continue;
+        std::istringstream name_in(names);
+        std::istringstream value_in(values);
+        std::string value;
+        for (std::string name; name_in >> name && value_in >> value;) {
+            if (name == "RetransSegs") return std::stol(value);
+        }
+    }
+    throw std::runtime_error("/proc/net/snmp does not count RetransSegs");
 }
 
 void run_in_net_namespace(task<> (*body)(net_namespace&), scheduler_options options) {

@@ -42,6 +42,9 @@ public:
     /// that packets are lost. False, after a visible skip, where tc or its tbf is missing.
     bool shape_link(const std::string& rate, int room_bytes) const;
 
+    /// How many segments TCP had to send again in here.
+    long retransmitted() const;
+
 private:
     explicit net_namespace(int outside) noexcept : outside_(outside) {}
 
