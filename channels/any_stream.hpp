@@ -112,17 +112,20 @@ private:
 };
 
 /// The handle by which `end` reads or writes, where that is all there is to it: its bytes may be
-/// moved inside the kernel. That is handle() unless the type says `moves_in_kernel = false`, or has
-/// a source_handle() or sink_handle() of its own. Null for others.
+/// moved inside the kernel. That is handle() where the type has one, reads and writes by a plain
+/// operation on it, and does not say `moves_in_kernel = false`; or what a source_handle() or
+/// sink_handle() of its own yields. Null for others.
 template <byte_source Source>
 io_handle* source_handle_of(Source& end) noexcept {
+    using reading = decltype(end.read_some(std::span<std::byte>()));
     if constexpr (requires { end.inside().source_handle(); }) {
         return end.inside().source_handle();
     } else if constexpr (requires { end.source_handle(); }) {
         return end.source_handle();
     } else if constexpr (requires { requires !Source::moves_in_kernel; }) {
         return nullptr;
-    } else if constexpr (requires { requires std::same_as<decltype(end.handle()), io_handle&>; }) {
+    } else if constexpr (requires { requires std::same_as<decltype(end.handle()), io_handle&>; } &&
+                         std::same_as<reading, read_operation>) {
         return &end.handle();
     } else {
         return nullptr;
@@ -130,13 +133,15 @@ io_handle* source_handle_of(Source& end) noexcept {
 }
 template <byte_sink Sink>
 io_handle* sink_handle_of(Sink& end) noexcept {
+    using writing = decltype(end.write_some(std::span<const std::byte>()));
     if constexpr (requires { end.inside().sink_handle(); }) {
         return end.inside().sink_handle();
     } else if constexpr (requires { end.sink_handle(); }) {
         return end.sink_handle();
     } else if constexpr (requires { requires !Sink::moves_in_kernel; }) {
         return nullptr;
-    } else if constexpr (requires { requires std::same_as<decltype(end.handle()), io_handle&>; }) {
+    } else if constexpr (requires { requires std::same_as<decltype(end.handle()), io_handle&>; } &&
+                         std::same_as<writing, write_operation>) {
         return &end.handle();
     } else {
         return nullptr;

@@ -109,3 +109,24 @@ CO_TEST_CASE("a source and a sink make one stream", "[channels][any_stream]") {
     REQUIRE(child.inside().traits().relation == channel_relation::related);
     REQUIRE(child.inside().traits().ways == channel_ways::two_way);
 }
+
+CO_TEST_CASE("only what reads by a plain operation has a handle for copies",
+             "[channels][any_stream]") {
+    class with_a_policy {
+    public:
+        explicit with_a_policy(pipe_reader& from) : from_(&from) {}
+        task<result<std::size_t>> read_some(std::span<std::byte> buffer) {
+            co_return co_await from_->read_some(buffer);
+        }
+        io_handle& handle() { return from_->handle(); }
+
+    private:
+        pipe_reader* from_;
+    };
+    auto ends = make_pipe().value();
+    with_a_policy careful(ends.reader);
+    REQUIRE(source_handle_of(ends.reader) == &ends.reader.handle());
+    REQUIRE(sink_handle_of(ends.writer) == &ends.writer.handle());
+    REQUIRE(source_handle_of(careful) == nullptr);
+    co_return;
+}
