@@ -63,11 +63,15 @@ task<std::optional<stream_pair>> made(const stream_subject& subject) {
 }  // namespace
 
 const std::vector<stream_subject>& all_stream_subjects() {
+    // clang-format off
     static const std::vector<stream_subject> all = {
-        {"memory stream", &memory_streams}, {"memory stream of 7 bytes", &small_memory_streams},
-        {"two pipes", &crossed_pipes},      {"Unix sockets", &unix_sockets},
+        {"memory stream", &memory_streams},
+        {"memory stream of 7 bytes", &small_memory_streams},
+        {"two pipes", &crossed_pipes},
+        {"Unix sockets", &unix_sockets},
         {"TCP sockets", &tcp_sockets},
     };
+    // clang-format on
     return all;
 }
 
