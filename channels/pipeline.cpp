@@ -124,7 +124,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t pipe_bytes_max = 1024 * 1024;
+    static constexpr std::size_t pipe_bytes_max = std::size_t{1024} * 1024;
 
     bool stopped(const result<std::size_t>& got) {
         const bool waits = got.error() == errc::cancelled || got.error() == errc::timed_out;

@@ -94,7 +94,8 @@ public:
     [[nodiscard]] result<pipe_reader> take_error_output();
 
     /// Waits for its end; yields how it ended, again and again. Its output may go on: a program it
-    /// started can hold the pipe.
+    /// started can hold the pipe. Fails with std::errc::no_child_process where SIGCHLD is ignored
+    /// in this process, or other code of it waited for the child.
     task<result<exit_status>> exited();
 
     /// Whether its end was seen by exited() or stop().

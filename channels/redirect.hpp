@@ -44,7 +44,7 @@ public:
     };
 
     /// Bytes that capture() takes unless told otherwise.
-    static constexpr std::size_t capture_bytes_max = 16 * 1024 * 1024;
+    static constexpr std::size_t capture_bytes_max = std::size_t{16} * 1024 * 1024;
 
     redirect() noexcept = default;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// A thousand pipelines, shared by the kernel backends, eight at a time: run to their end, cancelled,
-// overtaken by a deadline, stopped or destroyed at a random moment. Nothing of them may be left.
+// A thousand pipelines, shared by the kernel backends, eight at a time: run to their end,
+// cancelled, overtaken by a deadline, stopped or destroyed at a random moment. Nothing of them may
+// be left.
 
 #include "../support/child.hpp"
 #include "../support/co_test.hpp"
