@@ -40,12 +40,8 @@ void chaos_plan::maybe_corrupt(std::span<std::byte> chunk) {
     ++corrupted_;
 }
 
-std::size_t chaos_plan::pass(std::size_t bytes, std::uint64_t& passed_before) {
-    const std::uint64_t left = cut_after_ - passed_before;
-    const std::size_t kept = std::min<std::uint64_t>(bytes, left);
-    passed_before += kept;
-    if (passed_before == cut_after_) cut();
-    return kept;
+std::size_t chaos_plan::before_cut(std::size_t bytes, std::uint64_t passed) const noexcept {
+    return std::min<std::uint64_t>(bytes, cut_after_ - passed);
 }
 
 }  // namespace conduit::test

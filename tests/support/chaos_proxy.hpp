@@ -43,9 +43,11 @@ public:
     std::size_t draw_chunk();
     int draw_turns();
     void maybe_corrupt(std::span<std::byte> chunk);
-    /// Counts what is passed on; how much of it, before the cut.
-    std::size_t pass(std::size_t bytes, std::uint64_t& passed_before);
-    void cut() noexcept { is_cut_ = true; }
+    /// How much of a chunk is passed on before the cut.
+    std::size_t before_cut(std::size_t bytes, std::uint64_t passed) const noexcept;
+    /// To be called once so many bytes have been passed on, and not earlier: the other direction
+    /// closes both sides when it sees the cut.
+    void note_passed(std::uint64_t passed) noexcept { is_cut_ = is_cut_ || passed == cut_after_; }
 
     bool is_cut() const noexcept { return is_cut_; }
     std::uint64_t corrupted() const noexcept { return corrupted_; }
@@ -78,9 +80,11 @@ task<> pass_on(Source& from, Sink& to, chaos_plan& plan) {
         for (int turns = plan.draw_turns(); turns > 0; --turns) co_await yield();
         const std::span<std::byte> came = room.first(*got);
         plan.maybe_corrupt(came);
-        const std::size_t kept = plan.pass(came.size(), passed);
+        const std::size_t kept = plan.before_cut(came.size(), passed);
         auto sent = co_await write_all(to, came.first(kept));
         if (!sent) break;
+        passed += kept;
+        plan.note_passed(passed);
     }
     if (plan.is_cut()) co_return;
     auto ended = co_await to.close_writing();
