@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// echo.unix on conduit: one task per connection, buffers lent by the scheduler, as many and as
-// large as those of the floor, bench/raw/echo.c. The peer is bench/asio_echo_bench.cpp;
+// stream.echo.unix on conduit: one task per connection, buffers lent by the scheduler, as many and
+// as large as those of the floor, bench/raw/echo.c. The peer is bench/asio_echo_bench.cpp;
 // bench/raw/echo.h measures them all.
 //
 //     echo_bench epoll|uring <connections> [messages]
 
-#include <conduit/runtime/io_handle.hpp>
+#include <conduit/channels/unix_stream.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/task.hpp>
 #include <conduit/runtime/task_scope.hpp>
@@ -30,20 +30,20 @@
 namespace {
 
 using conduit::backend_kind;
-using conduit::io_handle;
 using conduit::task;
+using conduit::unix_stream;
 
 conduit::scheduler_options on(backend_kind kind) {
     return conduit::scheduler_options().backend(kind).lent_buffers(buffers, buffer_bytes);
 }
 
-io_handle attached(int fd) {
+unix_stream adopted(int fd) {
     ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
-    return io_handle::attach(conduit::unique_fd(fd)).value();
+    return unix_stream::adopt(conduit::unique_fd(fd)).value();
 }
 
-task<> echo(io_handle given) {
-    io_handle client = std::move(given);
+task<> echo(unix_stream given) {
+    unix_stream client = std::move(given);
     for (;;) {
         auto arrived = co_await client.receive_lent();
         if (arrived.value().empty()) co_return;
@@ -54,7 +54,7 @@ task<> echo(io_handle given) {
 
 task<> echo_all(std::span<const int> sockets) {
     conduit::task_scope scope;
-    for (const int fd : sockets) scope.spawn(echo(attached(fd)));
+    for (const int fd : sockets) scope.spawn(echo(adopted(fd)));
     co_await scope.join();
 }
 

@@ -51,11 +51,17 @@ constexpr auto works = std::to_array<work>({
     {"timer.set_cancel", "ns", "cpu_time", "bare", 1.3},
     {"post.cross_thread", "ns", "cpu_time", "bare", std::nullopt},
     {"stream.pingpong.unix", "us", "real_time", "raw_epoll", 1.15},
+    {"stream.pingpong.tcp", "us", "real_time", "raw_epoll", 1.15},
     {"stream.pingpong.pipe", "us", "real_time", "raw_epoll", 1.15},
-    {"echo.unix.conns1", "us", "cpu_time", "raw_epoll", std::nullopt},
-    {"echo.unix.conns16", "us", "cpu_time", "raw_epoll", std::nullopt},
-    {"echo.unix.conns64", "us", "cpu_time", "raw_epoll", std::nullopt},
-    {"echo.unix.conns256", "us", "cpu_time", "raw_epoll", std::nullopt},
+    {"stream.pingpong.fifo", "us", "real_time", "raw_epoll", 1.15},
+    {"stream.echo.unix.conns1", "us", "cpu_time", "raw_epoll", std::nullopt},
+    {"stream.echo.unix.conns16", "us", "cpu_time", "raw_epoll", std::nullopt},
+    {"stream.echo.unix.conns64", "us", "cpu_time", "raw_epoll", std::nullopt},
+    {"stream.echo.unix.conns256", "us", "cpu_time", "raw_epoll", std::nullopt},
+    {"pipe.throughput", "us", "cpu_time", "raw_blocking", 1 / 0.95},
+    {"copy.pipe", "us", "cpu_time", "raw_blocking", 1 / 0.90},
+    {"idle.connections.memory", "B", "real_time", "", std::nullopt},
+    {"idle.connections.wakeups", "1/s", "real_time", "", std::nullopt},
 });
 
 using by_round = std::map<int, double>;
@@ -130,7 +136,7 @@ std::vector<double> ratios(const by_who& samples, std::string_view who, std::str
     if (above == samples.end() || below == samples.end()) return found;
     for (const auto& [round, value] : above->second) {
         const auto same = below->second.find(round);
-        if (same != below->second.end()) found.push_back(value / same->second);
+        if (same != below->second.end() && same->second > 0) found.push_back(value / same->second);
     }
     return found;
 }
@@ -238,10 +244,11 @@ std::string floor_and_others(const work& what, const std::optional<double>& floo
     const auto short_name = [](std::string_view who) {
         return who.starts_with("raw_") ? who.substr(4) : who;
     };
-    std::string text = amount(floor) + fmt::format(" {}", short_name(what.floor));
+    std::string text;
+    if (!what.floor.empty()) text = amount(floor) + fmt::format(" {}", short_name(what.floor));
     for (const auto& [who, value] : others) {
         if (who == what.floor || who.starts_with("conduit_")) continue;
-        text += ", " + amount(value) + fmt::format(" {}", short_name(who));
+        text += (text.empty() ? "" : ", ") + amount(value) + fmt::format(" {}", short_name(who));
     }
     return text;
 }
@@ -257,7 +264,7 @@ bool uring_loses(const row& line) {
     return line.uring_over_epoll && *line.uring_over_epoll >= 1.005;
 }
 
-constexpr std::string_view layout = "{:<21}{:>4}{:>7}{:>7}{:>7}  {:<40}{:>6}{:>11}{:>7}{:>4}\n";
+constexpr std::string_view layout = "{:<25}{:>4}{:>7}{:>7}{:>7}  {:<40}{:>6}{:>11}{:>7}{:>4}\n";
 
 void print_table(const std::vector<row>& rows) {
     fmt::print(layout, "work", "unit", "uring", "epoll", "u/e ", "floor, peers", "ratio", "spread",

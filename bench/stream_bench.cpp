@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// stream.pingpong through operations on a handle: 64 bytes to another process and back. The floor
-// is bench/raw/pingpong.c; both ends run on one core when the caller says so (taskset).
+// stream.pingpong through channels: 64 bytes to another process and back. The floor is
+// bench/raw/pingpong.c; both ends run on one core when the caller says so (taskset).
 //
-//     taskset -c 1 stream_bench epoll|uring pipe|unix [round trips]
+//     taskset -c 1 stream_bench epoll|uring pipe|fifo|unix|tcp [round trips]
 
-#include <conduit/runtime/io_handle.hpp>
+#include <conduit/channels/fifo_reader.hpp>
+#include <conduit/channels/fifo_writer.hpp>
+#include <conduit/channels/pipe.hpp>
+#include <conduit/channels/tcp_stream.hpp>
+#include <conduit/channels/unix_stream.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/task.hpp>
 #include <conduit/runtime/unique_fd.hpp>
 
 #include "raw/raw.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -31,60 +35,104 @@
 
 namespace {
 
-using conduit::io_handle;
 using conduit::task;
+using conduit::unique_fd;
 
-/// One end: a handle to read from and one to write to, the same one for a socket.
-class player {
-public:
-    explicit player(const end& fds) : in_(attached(fds.in)) {
-        if (fds.out != fds.in) out_ = attached(fds.out);
-    }
+template <class Channel>
+Channel adopted(int fd) {
+    return Channel::adopt(unique_fd(fd)).value();
+}
+template <>
+conduit::fifo_reader adopted(int fd) {
+    return conduit::fifo_reader::adopt(unique_fd(fd), "").value();
+}
+template <>
+conduit::fifo_writer adopted(int fd) {
+    return conduit::fifo_writer::adopt(unique_fd(fd), "").value();
+}
 
-    io_handle& in() noexcept { return in_; }
-    io_handle& out() noexcept { return out_ ? out_ : in_; }
-    std::span<std::byte> buffer() noexcept { return buffer_; }
-    std::span<const std::byte> message() noexcept { return buffer().first(message_bytes); }
+/// One end of two one-way channels.
+template <class Reader, class Writer>
+struct two_channels {
+    explicit two_channels(const end& fds)
+        : in(adopted<Reader>(fds.in)), out(adopted<Writer>(fds.out)) {}
 
-private:
-    static io_handle attached(int fd) { return io_handle::attach(conduit::unique_fd(fd)).value(); }
+    Reader in;
+    Writer out;
+};
 
-    io_handle in_;
-    io_handle out_;
-    std::array<std::byte, 4096> buffer_{};
+/// One end of a channel that goes both ways.
+template <class Stream>
+struct one_channel {
+    explicit one_channel(const end& fds) : in(adopted<Stream>(fds.in)) {}
+
+    Stream in;
+    Stream& out = in;
+};
+
+template <class Ends>
+struct player {
+    explicit player(const end& fds) : ends(fds) {}
+
+    std::span<const std::byte> message() noexcept { return std::span(buffer).first(message_bytes); }
+
+    Ends ends;
+    std::array<std::byte, 4096> buffer{};
 };
 
 void expect_message(const conduit::result<std::size_t>& moved) {
     if (moved.value() != message_bytes) throw std::runtime_error("a transfer was short");
 }
 
-task<> exchange(player& p, long rounds) {
+template <class Ends>
+task<> exchange(player<Ends>& p, long rounds) {
     for (long i = 0; i < rounds; ++i) {
-        auto sent = co_await p.out().write_some(p.message());
+        auto sent = co_await p.ends.out.write_some(p.message());
         expect_message(sent);
-        auto got = co_await p.in().read_some(p.buffer());
+        auto got = co_await p.ends.in.read_some(p.buffer);
         expect_message(got);
     }
 }
 
+template <class Ends>
 task<> answer(end fds, long rounds) {
-    player p(fds);
+    player<Ends> p(fds);
     for (long i = 0; i < rounds; ++i) {
-        auto got = co_await p.in().read_some(p.buffer());
+        auto got = co_await p.ends.in.read_some(p.buffer);
         expect_message(got);
-        auto sent = co_await p.out().write_some(p.message());
+        auto sent = co_await p.ends.out.write_some(p.message());
         expect_message(sent);
     }
 }
 
 /// Yields the seconds that `rounds` round trips took, after a warm-up.
+template <class Ends>
 task<double> measure(end fds, long warm_up, long rounds) {
-    player p(fds);
+    player<Ends> p(fds);
     co_await exchange(p, warm_up);
     const double start = wall_seconds();
     co_await exchange(p, rounds);
     co_return wall_seconds() - start;
 }
+
+/// What is played with: the two tasks, for the ends of one kind.
+struct game {
+    std::string_view kind;
+    task<double> (*measure)(end fds, long warm_up, long rounds);
+    task<> (*answer)(end fds, long rounds);
+};
+
+template <class Ends>
+constexpr game game_of(std::string_view kind) {
+    return {kind, measure<Ends>, answer<Ends>};
+}
+
+constexpr std::array games = {
+    game_of<two_channels<conduit::pipe_reader, conduit::pipe_writer>>("pipe"),
+    game_of<two_channels<conduit::fifo_reader, conduit::fifo_writer>>("fifo"),
+    game_of<one_channel<conduit::unix_stream>>("unix"),
+    game_of<one_channel<conduit::tcp_stream>>("tcp"),
+};
 
 void make_non_blocking(const end& fds) {
     for (const int fd : {fds.in, fds.out}) ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -96,9 +144,9 @@ conduit::scheduler_options on(std::string_view backend) {
 }
 
 /// The other process. Nothing of the first one's scheduler exists yet when it is made.
-int run_answerer(std::string_view backend, const end& fds, long rounds, std::uint64_t& calls) {
+int run_answerer(std::string_view backend, task<> answering, std::uint64_t& calls) {
     conduit::scheduler sched(on(backend));
-    sched.run(answer(fds, rounds));
+    sched.run(std::move(answering));
     calls = sched.counters().system_calls.value();
     return 0;
 }
@@ -111,18 +159,21 @@ std::uint64_t& shared_number() {
     return *new (memory) std::uint64_t(0);
 }
 
-int play(const std::string& backend, const std::string& kind, long rounds) {
+int play(const std::string& backend, const game& played, long rounds) {
+    const std::string kind(played.kind);
     const long warm_up = rounds / 20 + 1;
     end here{};
     end there{};
-    kind == "pipe" ? make_pipe_pair(&here, &there) : make_unix_pair(&here, &there);
+    make_pair(kind.c_str(), &here, &there);
     make_non_blocking(here);
     make_non_blocking(there);
     std::uint64_t& calls = shared_number();
     const pid_t child = ::fork();
-    if (child == 0) ::_exit(run_answerer(backend, there, warm_up + rounds, calls));
+    if (child == 0) {
+        ::_exit(run_answerer(backend, played.answer(there, warm_up + rounds), calls));
+    }
     conduit::scheduler sched(on(backend));
-    const double wall = sched.run(measure(here, warm_up, rounds));
+    const double wall = sched.run(played.measure(here, warm_up, rounds));
     int status = 0;
     ::waitpid(child, &status, 0);
     const auto all = static_cast<double>(warm_up + rounds);
@@ -138,10 +189,12 @@ int play(const std::string& backend, const std::string& kind, long rounds) {
 
 int main(int argc, char** argv) {
     const std::string backend = argc > 2 ? argv[1] : "";
-    const std::string kind = argc > 2 ? argv[2] : "";
+    const std::string_view kind = argc > 2 ? argv[2] : "";
     const long rounds = argc > 3 ? std::strtol(argv[3], nullptr, 10) : 100000;
-    if ((backend != "epoll" && backend != "uring") || (kind != "pipe" && kind != "unix")) {
-        std::cerr << "usage: stream_bench epoll|uring pipe|unix [round trips]\n";
+    const auto* played = std::find_if(games.begin(), games.end(),
+                                      [&](const game& each) { return each.kind == kind; });
+    if ((backend != "epoll" && backend != "uring") || played == games.end()) {
+        std::cerr << "usage: stream_bench epoll|uring pipe|fifo|unix|tcp [round trips]\n";
         return 2;
     }
     try {
@@ -150,5 +203,5 @@ int main(int argc, char** argv) {
         std::cerr << why.what() << '\n';
         return 3;
     }
-    return play(backend, kind, rounds);
+    return play(backend, *played, rounds);
 }

@@ -14,7 +14,8 @@ folder=build/bench/release
 samples=build/bench/rounds
 
 runtime_works=(task.await task.yield task.spawn timer.set_cancel post.cross_thread)
-pingpong_kinds=(unix pipe)
+pingpong_kinds=(unix tcp pipe fifo)
+flows=(pipe.throughput copy.pipe)
 echo_connections=(1 16 64 256)
 
 scripts/setup.sh
@@ -69,7 +70,7 @@ run_round() {
         done
     done
     for kind in "${echo_connections[@]}"; do
-        wanted "echo.unix.conns$kind" || continue
+        wanted "stream.echo.unix.conns$kind" || continue
         messages=$((kind == 1 ? 20000 : 100000)) # alone, each one waits for a process to wake
         for way in epoll uring; do
             on_two_cores "$round" "echo-$kind-$way" \
@@ -81,6 +82,20 @@ run_round() {
         done
         on_two_cores "$round" "asio-echo-$kind" "$programs/asio_echo_bench" "$kind" "$messages"
     done
+    for work in "${flows[@]}"; do
+        wanted "$work" || continue
+        kind=pipe
+        [[ $work != copy.* ]] || kind=copy
+        for way in epoll uring; do
+            on_one_core "$round" "flow-$kind-$way" "$programs/flow_bench" "$way" "$kind" 20000
+        done
+        on_one_core "$round" "raw-flow-$kind" "$programs/raw_flow" "$kind" 20000
+    done
+    if wanted idle.connections && ((round == 1)); then
+        for way in epoll uring; do
+            on_two_cores "$round" "idle-$way" "$programs/idle_bench" "$way" 10000
+        done
+    fi
 }
 
 for ((round = 1; round <= rounds; ++round)); do

@@ -77,7 +77,7 @@ static inline void run_server(serve_function* serve, const int* sockets, int con
     done->cpu = cpu_seconds(RUSAGE_SELF) - before;
 }
 
-/// Prints what a message costs, as "echo.unix.conns<N>/<who>"; yields what main() returns. To be
+/// Prints what a message costs, as "stream.echo.unix.conns<N>/<who>"; yields what main() returns. To be
 /// called while the process has one thread.
 static inline int run_echo(const char* who, serve_function* serve, int connections, long messages) {
     static int servers[connections_max];
@@ -103,7 +103,7 @@ static inline int run_echo(const char* who, serve_function* serve, int connectio
     close_all(clients, connections);
     waitpid(child, &status, 0);
     if (status != 0) return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-    snprintf(name, sizeof name, "echo.unix.conns%d/%s", connections, who);
+    snprintf(name, sizeof name, "stream.echo.unix.conns%d/%s", connections, who);
     report(name, wall / sent * 1e6, done->cpu / sent * 1e6, (double)done->syscalls / sent);
     return 0;
 }

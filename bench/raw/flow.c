@@ -18,27 +18,7 @@ static void pass_on(int in, int out) {
     }
 }
 
-static void read_all(int in) {
-    static char block[block_bytes];
-    for (;;) {
-        const ssize_t n = read(in, block, sizeof block);
-        if (n < 0) fail("read");
-        if (n == 0) return;
-    }
-}
-
-static void write_all(int out, long blocks) {
-    static char block[block_bytes];
-    for (long i = 0; i < blocks; ++i) {
-        for (size_t done = 0; done < sizeof block;) {
-            const ssize_t n = write(out, block + done, sizeof block - done);
-            if (n < 0) fail("write");
-            done += (size_t)n;
-        }
-    }
-}
-
 int main(int argc, char** argv) {
-    const struct flow by_calls = {write_all, pass_on, read_all};
+    const struct flow by_calls = {write_plainly, pass_on, read_plainly};
     return run_flow("raw_blocking", &by_calls, argc, argv);
 }

@@ -30,15 +30,11 @@ static inline double wall_seconds(void) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static inline double seconds_in(const struct rusage* used) {
-    return (double)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) +
-           (double)(used->ru_utime.tv_usec + used->ru_stime.tv_usec) * 1e-6;
-}
-
 static inline double cpu_seconds(int who) {
     struct rusage used;
     getrusage(who, &used);
-    return seconds_in(&used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
 }
 
 /// One side of a connection: it reads from `in` and writes to `out`, which may be the same.
@@ -87,8 +83,9 @@ static inline void make_fifo_pair(struct end* a, struct end* b) {
 /// Two connected TCP sockets on loopback that send at once.
 static inline void make_tcp_pair(struct end* a, struct end* b) {
     const int yes = 1;
-    struct sockaddr_in address = {0};
+    struct sockaddr_in address;
     socklen_t size = sizeof address;
+    memset(&address, 0, sizeof address);
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int listener = socket(AF_INET, SOCK_STREAM, 0);

@@ -199,7 +199,7 @@ result<unique_fd> sim_kernel::lock_file(const std::string& path) {
     return owned(opened);
 }
 
-// --- not simulated yet -------------------------------------------------------------------------
+// --- not simulated yet --------------------------------------------------------------------------
 
 result<unique_fd> sim_kernel::peer_process(const unique_fd&, clock::time_point) {
     return not_simulated();
@@ -208,9 +208,6 @@ result<unique_fd> sim_kernel::open_place(const std::string&) { return not_simula
 result<std::vector<inherited_handle>> sim_kernel::take_inherited() {
     return std::vector<inherited_handle>();
 }
-
-// --- not simulated yet --------------------------------------------------------------------------
-
 result<unique_fd> sim_kernel::duplicate_native(int) { return not_simulated(); }
 result<std::size_t> sim_kernel::read_file(int, std::span<std::byte>, disk_wait) {
     return not_simulated();

@@ -9,6 +9,8 @@
 #include <conduit/channels/pipeline.hpp>
 #include <conduit/runtime/as_task.hpp>
 
+#include <sys/prctl.h>
+
 #include <cstdlib>
 #include <string>
 
@@ -80,8 +82,9 @@ CO_TEST_CASE("a program can be kept from gaining privileges", "[channels][comman
     show.no_new_privileges();
     auto restricted = co_await run(std::move(show));
     auto other = co_await run(command("grep", "NoNewPrivs", "/proc/self/status"));
+    const int here = ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);  // 1 under a seccomp filter
     REQUIRE(restricted.value().output == "NoNewPrivs:\t1\n");
-    REQUIRE(other.value().output == "NoNewPrivs:\t0\n");
+    REQUIRE(other.value().output == "NoNewPrivs:\t" + std::to_string(here) + "\n");
 }
 
 CO_TEST_CASE("a byte 0 in any word is refused rather than cut off", "[channels][command]") {

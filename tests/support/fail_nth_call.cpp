@@ -48,6 +48,15 @@ public:
         if (plan_.strikes()) return plan_.error();
         return owned(linux_kernel().duplicate(handle));
     }
+    result<unique_fd> duplicate_native(int descriptor) override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().duplicate_native(descriptor));
+    }
+    result<std::size_t> read_file(int handle, std::span<std::byte> into,
+                                  disk_wait waiting) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().read_file(handle, into, waiting);
+    }
     result<void> bind(const unique_fd& socket, const socket_address& address) override {
         if (plan_.strikes()) return plan_.error();
         return linux_kernel().bind(socket, address);
