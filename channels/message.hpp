@@ -30,7 +30,7 @@ namespace conduit {
 using message_header = std::array<std::byte, 4>;
 
 /// Unless said otherwise a message has at most so many bytes.
-inline constexpr std::size_t usual_message_max = std::size_t{16} * 1024 * 1024;
+inline constexpr std::size_t usual_message_max = std::size_t{4} * 1024 * 1024;
 
 message_header make_message_header(std::uint32_t length) noexcept;
 std::uint32_t message_length(std::span<const std::byte, 4> header) noexcept;

@@ -104,7 +104,7 @@ TEST_CASE("a file is written, added to and read", "[channels][file]") {
     });
 }
 
-TEST_CASE("a file that is not in memory is read all the same", "[channels][file]") {
+TEST_CASE("a file that is not in memory is read all the same", "[channels][file][threads]") {
     test::run_on_each_kernel([]() -> task<> {
         const test::temp_dir folder;
         const std::string path = folder.path() + "/large";
@@ -127,7 +127,7 @@ TEST_CASE("a file that is not in memory is read all the same", "[channels][file]
     });
 }
 
-TEST_CASE("what the page cache cannot tell of is read by others", "[channels][file]") {
+TEST_CASE("what the page cache cannot tell of is read by others", "[channels][file][threads]") {
     test::run_on_each_kernel([]() -> task<> {
         auto in = co_await file_reader::open("/proc/self/status");  // knows no RWF_NOWAIT
         auto all = co_await read_all(*in, 100'000);

@@ -146,7 +146,7 @@ CO_TEST_CASE("P1: writing where nobody reads is an error and never a SIGPIPE",
 }
 
 TEST_CASE("P1: nor on a descriptor that blocks, nor in another thread",
-          "[channels][pipe][fault][P1]") {
+          "[channels][pipe][fault][P1][threads]") {
     const sigpipe_counter counter;
     run_on_each_kernel(write_to_nobody_blocking);
     for (const backend_kind kind : kernel_backends()) {

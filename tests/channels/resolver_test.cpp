@@ -72,7 +72,7 @@ CO_TEST_CASE("numbers are taken as they are, on every kernel", "[channels][resol
     REQUIRE(six.value() == std::vector{socket_address::ip("2001:db8::7", 0).value()});
 }
 
-CO_TEST_CASE("localhost is found and is a loopback address", "[channels][resolver]") {
+CO_TEST_CASE("localhost is found and is a loopback address", "[channels][resolver][threads]") {
     auto found = co_await resolve("localhost", "7111");
     const auto all = found.value();
     REQUIRE_FALSE(all.empty());
@@ -118,7 +118,8 @@ TEST_CASE("a simulation has no names", "[channels][resolver][sim]") {
     REQUIRE(found.error() == std::errc::not_supported);
 }
 
-TEST_CASE("a look-up that has to wait for a thread is cancelled at once", "[channels][resolver]") {
+TEST_CASE("a look-up that has to wait for a thread is cancelled at once",
+          "[channels][resolver][threads]") {
     for (const backend_kind kind : test::kernel_backends()) {
         scheduler sched(scheduler_options().backend(kind).blocking_threads_max(1));
         sched.run([]() -> task<> {
@@ -168,7 +169,7 @@ TEST_CASE("what a server of names denies is not found", "[channels][resolver]") 
 }
 
 TEST_CASE("a look-up that a thread has begun is abandoned when it is cancelled",
-          "[channels][resolver][cancel]") {
+          "[channels][resolver][cancel][threads]") {
     const auto body = [](test::net_namespace& net) -> task<> {
         const auto where = server_of_names();
         if (!where) co_return;

@@ -155,7 +155,7 @@ CO_TEST_CASE("a detached listener is adopted again", "[channels][tcp_listener]")
 }
 
 TEST_CASE("workers that say so share a port, and each gets connections",
-          "[channels][tcp_listener]") {
+          "[channels][tcp_listener][threads]") {
     for (const backend_kind kind : test::kernel_backends()) {
         const int descriptors_before = test::open_descriptors();
         {
