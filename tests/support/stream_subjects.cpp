@@ -2,12 +2,17 @@
 #include "stream_subjects.hpp"
 
 #include "../skip.hpp"
+#include "fifo_place.hpp"
+#include "socket_folder.hpp"
 
+#include <conduit/channels/duplex_fifo.hpp>
 #include <conduit/channels/memory_stream.hpp>
 #include <conduit/channels/pipe.hpp>
 #include <conduit/channels/tcp_listener.hpp>
+#include <conduit/channels/unix_listener.hpp>
 #include <conduit/channels/unix_stream.hpp>
 #include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/when_all.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -41,6 +46,34 @@ task<stream_pair> unix_sockets() {
     co_return stream_pair(std::move(one), std::move(other));
 }
 
+/// The FIFOs go on without their folder.
+task<stream_pair> crossed_fifos() {
+    const fifo_place place;
+    auto there = co_await open_pair(place.made("there"));
+    auto back = co_await open_pair(place.made("back"));
+    any_stream one(std::move(back.in), std::move(there.out));
+    any_stream other(std::move(there.in), std::move(back.out));
+    co_return stream_pair(std::move(one), std::move(other));
+}
+
+task<stream_pair> duplex_fifos() {
+    const fifo_place place;
+    const std::string path = place.path("link");
+    const auto waiting = fifo_options().when_missing(fifo_missing::is_awaited);
+    auto ends = co_await when_all(duplex_fifo::create(path), duplex_fifo::open(path, waiting));
+    any_stream one(std::get<0>(std::move(ends)).value());
+    any_stream other(std::get<1>(std::move(ends)).value());
+    co_return stream_pair(std::move(one), std::move(other));
+}
+
+task<stream_pair> accepted_unix_socket() {
+    const socket_folder folder;
+    auto listener = unix_listener::listen(folder.path("s")).value();
+    auto one = co_await unix_stream::connect(folder.path("s"));
+    auto other = co_await listener.accept();
+    co_return stream_pair(std::move(one.value()), std::move(other.value()));
+}
+
 task<stream_pair> tcp_sockets() {
     auto listener = tcp_listener::listen(0).value();
     auto one = co_await tcp_stream::connect(listener.local_address().value());
@@ -69,6 +102,9 @@ const std::vector<stream_subject>& all_stream_subjects() {
         {"memory stream of 7 bytes", &small_memory_streams},
         {"two pipes", &crossed_pipes},
         {"Unix sockets", &unix_sockets},
+        {"accepted Unix socket", &accepted_unix_socket},
+        {"two FIFOs", &crossed_fifos},
+        {"duplex FIFO", &duplex_fifos},
         {"TCP sockets", &tcp_sockets},
     };
     // clang-format on
