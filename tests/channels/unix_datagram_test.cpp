@@ -3,7 +3,7 @@
 
 #include "../support/co_test.hpp"
 #include "../support/settle.hpp"
-#include "../support/socket_folder.hpp"
+#include "../support/temp_dir.hpp"
 
 #include <conduit/channels/unix_error.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
@@ -27,7 +27,7 @@ std::string text_of(std::span<const std::byte> bytes) {
 }  // namespace
 
 CO_TEST_CASE("a datagram arrives whole and can be answered", "[channels][unix_datagram]") {
-    const test::socket_folder folder;
+    const test::temp_dir folder;
     auto server = unix_datagram::bind(folder.path("server")).value();
     auto client = unix_datagram::bind(folder.path("client")).value();
     std::array<std::byte, 16> buffer{};
@@ -52,7 +52,7 @@ CO_TEST_CASE("a datagram arrives whole and can be answered", "[channels][unix_da
 
 CO_TEST_CASE("a connected datagram socket sends to one, and hears when it is gone",
              "[channels][unix_datagram]") {
-    const test::socket_folder folder;
+    const test::temp_dir folder;
     auto server = unix_datagram::bind(folder.path("server")).value();
     auto client = unix_datagram::make().value();
     auto connected = co_await client.connect(folder.path("server"));
@@ -74,7 +74,7 @@ CO_TEST_CASE("a connected datagram socket sends to one, and hears when it is gon
 }
 
 CO_TEST_CASE("a datagram that does not fit says so", "[channels][unix_datagram]") {
-    const test::socket_folder folder;
+    const test::temp_dir folder;
     auto server = unix_datagram::bind(folder.path("server")).value();
     auto client = unix_datagram::make().value();
     std::array<std::byte, 4> small{};
@@ -95,7 +95,7 @@ CO_TEST_CASE("a datagram that does not fit says so", "[channels][unix_datagram]"
 
 CO_TEST_CASE("who sends to a full receiver waits, and can be stopped",
              "[channels][unix_datagram][cancel]") {
-    const test::socket_folder folder;
+    const test::temp_dir folder;
     auto server = unix_datagram::bind(folder.path("server")).value();
     auto client = unix_datagram::make().value();
     std::size_t sent = 0;
@@ -124,7 +124,7 @@ CO_TEST_CASE("who sends to a full receiver waits, and can be stopped",
 }
 
 CO_TEST_CASE("a datagram socket's path is its own while it lives", "[channels][unix_datagram]") {
-    const test::socket_folder folder;
+    const test::temp_dir folder;
     auto first = unix_datagram::bind(folder.path("s")).value();
     auto refused = unix_datagram::bind(folder.path("s"));
     auto left = first.detach();  // its file stays, as after a crash
@@ -139,7 +139,7 @@ CO_TEST_CASE("a datagram socket's path is its own while it lives", "[channels][u
 
 TEST_CASE("a datagram brings handles and its sender along", "[channels][unix_datagram]") {
     test::run_on_each_kernel([]() -> task<> {
-        const test::socket_folder folder;
+        const test::temp_dir folder;
         const auto options = unix_datagram_options().credentials_with_each();
         auto server = unix_datagram::bind(folder.path("server"), options).value();
         auto client = unix_datagram::make().value();

@@ -3,7 +3,7 @@
 
 #include "../support/co_test.hpp"
 #include "../support/settle.hpp"
-#include "../support/socket_folder.hpp"
+#include "../support/temp_dir.hpp"
 
 #include <conduit/channels/stream.hpp>
 #include <conduit/channels/unix_error.hpp>
@@ -15,7 +15,7 @@
 using namespace conduit;
 
 CO_TEST_CASE("a listener accepts who connects to its path", "[channels][unix_listener]") {
-    const test::socket_folder folder;
+    const test::temp_dir folder;
     auto listener = unix_listener::listen(folder.path("s")).value();
     auto connecting = scope.spawn(unix_stream::connect(folder.path("s")));
     auto accepted = co_await listener.accept();
@@ -31,7 +31,7 @@ CO_TEST_CASE("a listener accepts who connects to its path", "[channels][unix_lis
 }
 
 CO_TEST_CASE("a listener removes its file, and not another's", "[channels][unix_listener]") {
-    const test::socket_folder folder;
+    const test::temp_dir folder;
     kernel& here = current_kernel();
     auto listener = unix_listener::listen(folder.path("s")).value();
     const bool was_there = here.status_of(folder.path("s")).has_value();
@@ -54,7 +54,7 @@ CO_TEST_CASE("a listener removes its file, and not another's", "[channels][unix_
 
 CO_TEST_CASE("U6: a listener that lives is not replaced, a stale file is",
              "[channels][unix_listener][fault][U6]") {
-    const test::socket_folder folder;
+    const test::temp_dir folder;
     auto listener = unix_listener::listen(folder.path("s")).value();
     auto refused = unix_listener::listen(folder.path("s"));
     auto kept = listener.detach();  // leaves the file, as a crash does
@@ -72,7 +72,7 @@ CO_TEST_CASE("U6: a listener that lives is not replaced, a stale file is",
 }
 
 CO_TEST_CASE("an accept that waits ends when its listener closes", "[channels][unix_listener]") {
-    const test::socket_folder folder;
+    const test::temp_dir folder;
     auto listener = unix_listener::listen(folder.path("s")).value();
     auto accepting = scope.spawn(listener.accept());
     co_await test::settle();
@@ -84,7 +84,7 @@ CO_TEST_CASE("an accept that waits ends when its listener closes", "[channels][u
 }
 
 CO_TEST_CASE("a cancelled accept takes no connection", "[channels][unix_listener][cancel]") {
-    const test::socket_folder folder;
+    const test::temp_dir folder;
     auto listener = unix_listener::listen(folder.path("s")).value();
     auto accepting = scope.spawn(listener.accept());
     co_await test::settle();
@@ -99,7 +99,7 @@ CO_TEST_CASE("a cancelled accept takes no connection", "[channels][unix_listener
 }
 
 CO_TEST_CASE("a path that cannot be listened at is refused in words", "[channels][unix_listener]") {
-    const test::socket_folder folder;
+    const test::temp_dir folder;
     const std::string long_name(251, 'x');
     auto abstract = unix_listener::listen("@conduit");
     auto too_long = unix_listener::listen(folder.path(long_name));

@@ -5,8 +5,8 @@
 // repeats a run's choices.
 
 #include "../support/co_test.hpp"
-#include "../support/socket_folder.hpp"
 #include "../support/stress.hpp"
+#include "../support/temp_dir.hpp"
 
 #include <conduit/channels/stream.hpp>
 #include <conduit/channels/unix_listener.hpp>
@@ -126,7 +126,7 @@ CO_TEST_CASE("10,000 Unix connections opened, used and dropped at random leave n
     const char* given = std::getenv("CONDUIT_TEST_SEED");
     const std::uint64_t seed = given != nullptr ? std::stoull(given) : std::random_device()();
     INFO("CONDUIT_TEST_SEED=" << seed);
-    const test::socket_folder folder;
+    const test::temp_dir folder;
     stress all(seed);
     all.path = folder.path("s");
     if (scheduler::current().backend_name() == "sim") all.wanted = 500;

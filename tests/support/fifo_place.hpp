@@ -24,7 +24,7 @@ namespace conduit::test {
 
 class fifo_place {
 public:
-    std::string path(const std::string& name) const { return folder_.path() + "/" + name; }
+    std::string path(const std::string& name) const { return folder_.path(name); }
 
     /// The path of a new FIFO.
     std::string made(const std::string& name) const {

@@ -3,7 +3,7 @@
 
 #include "../skip.hpp"
 #include "fifo_place.hpp"
-#include "socket_folder.hpp"
+#include "temp_dir.hpp"
 
 #include <conduit/channels/duplex_fifo.hpp>
 #include <conduit/channels/memory_stream.hpp>
@@ -67,7 +67,7 @@ task<stream_pair> duplex_fifos() {
 }
 
 task<stream_pair> accepted_unix_socket() {
-    const socket_folder folder;
+    const temp_dir folder;
     auto listener = unix_listener::listen(folder.path("s")).value();
     auto one = co_await unix_stream::connect(folder.path("s"));
     auto other = co_await listener.accept();

@@ -4,7 +4,7 @@
 // there in the simulated file system too, for as long as its scheduler.
 //
 //     const temp_dir folder;
-//     auto path = folder.path() + "/socket";
+//     auto listener = unix_listener::listen(folder.path("socket"));
 
 #pragma once
 
@@ -20,6 +20,8 @@ public:
     ~temp_dir();
 
     const std::string& path() const noexcept { return path_; }
+    /// Of something in it.
+    std::string path(const std::string& name) const { return path_ + "/" + name; }
 
 private:
     std::string path_;
