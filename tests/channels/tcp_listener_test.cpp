@@ -39,7 +39,7 @@ task<> greet_all(tcp_listener listener, std::string name) {
     tcp_listener own = std::move(listener);
     while (auto client = co_await own.accept()) {
         auto sent = co_await write_all(*client, bytes_of(name));
-        REQUIRE(sent);
+        sent.value();  // no assertion here: those of Catch2 belong to one thread
     }
 }
 
@@ -59,7 +59,7 @@ task<std::string> names_of_greeters(std::uint16_t port, int clients) {
         std::array<char, 1> name{};
         const auto into = std::as_writable_bytes(std::span(name));
         auto got = co_await read_exact(client.value(), into);
-        REQUIRE(got);
+        got.value();
         names += name[0];
     }
     co_return names;
