@@ -9,6 +9,7 @@
 #include "../support/settle.hpp"
 #include "../support/temp_dir.hpp"
 
+#include <conduit/channels/message.hpp>
 #include <conduit/channels/pipe.hpp>
 #include <conduit/channels/pipeline.hpp>
 #include <conduit/channels/process.hpp>
@@ -202,6 +203,34 @@ CO_TEST_CASE("P9: a stage that is killed mid-frame ends the stream inside the fr
     REQUIRE(statuses.value()[1].signal == SIGKILL);
     REQUIRE(statuses.value()[2].code == 0);
     REQUIRE_FALSE(has_children());
+}
+
+CO_TEST_CASE("P9: a message that a killed stage cut off is truncated, and no clean end",
+             "[channels][pipeline][fault][P9]") {
+    needs_processes();
+    for (const bool amid : {true, false}) {
+        auto running = start(command("cat") | command("cat") | command("cat")).value();
+        message_writer to(running);
+        message_reader from(running);
+        auto whole = co_await to.write(bytes_of("whole"));
+        auto arrived = co_await from.next();
+        const std::string begun(amid ? 3 : 0, 'h');  // of a header of four bytes
+        auto sent = co_await write_all(running, bytes_of(begun));
+        if (amid) {
+            auto seen = co_await running.stages()[2].handle_of(1).readable();
+            REQUIRE(seen);
+        }
+        auto killed = running.stages()[1].signal(SIGKILL);
+        auto cut = co_await from.next();
+        auto statuses = co_await running.stop();
+        REQUIRE(whole);
+        REQUIRE(arrived.value().size() == 5);
+        REQUIRE(sent);
+        REQUIRE(killed);
+        REQUIRE(cut.error() == (amid ? errc::truncated : errc::end_of_stream));
+        REQUIRE(statuses.value()[1].signal == SIGKILL);
+        REQUIRE_FALSE(has_children());
+    }
 }
 
 CO_TEST_CASE("P10: a program that cannot be executed is the error of start()",
