@@ -77,6 +77,9 @@ public:
     /// The two ends, for what this type does not offer, such as handle() and detach().
     fifo_reader& reader() noexcept { return reader_; }
     fifo_writer& writer() noexcept { return writer_; }
+    /// For copy(), which moves bytes inside the kernel where it can.
+    io_handle* source_handle() noexcept { return &reader_.handle(); }
+    io_handle* sink_handle() noexcept { return &writer_.handle(); }
 
 private:
     duplex_fifo(fifo_reader reader, fifo_writer writer) noexcept

@@ -102,6 +102,9 @@ public:
     close_operation close_writing() noexcept { return stages_.front().close_writing(); }
 
     std::span<process> stages() noexcept { return stages_; }
+    /// For copy(), which moves bytes inside the kernel where it can.
+    io_handle* source_handle() noexcept { return stages_.back().source_handle(); }
+    io_handle* sink_handle() noexcept { return stages_.front().sink_handle(); }
 
     /// Waits for the end of all stages; yields how each ended, the first first.
     task<result<std::vector<exit_status>>> exited();

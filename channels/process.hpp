@@ -117,6 +117,9 @@ public:
     io_handle& handle_of(int number) noexcept {
         return number == 0 ? input_ : number == 1 ? output_ : error_output_;
     }
+    /// For copy(), which moves bytes inside the kernel where it can.
+    io_handle* source_handle() noexcept { return &output_; }
+    io_handle* sink_handle() noexcept { return &input_; }
 
 private:
     friend class child_plan;

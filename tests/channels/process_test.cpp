@@ -5,6 +5,9 @@
 #include "../support/co_test.hpp"
 #include "../support/settle.hpp"
 
+#include <conduit/channels/copy.hpp>
+#include <conduit/channels/pipe.hpp>
+#include <conduit/channels/pipeline.hpp>
 #include <conduit/channels/stream.hpp>
 #include <conduit/runtime/within.hpp>
 #include <conduit/runtime/yield.hpp>
@@ -219,4 +222,24 @@ CO_TEST_CASE("signals and the end reach the whole group of a program", "[channel
     REQUIRE(ready == "ready\n");
     REQUIRE(status.value().signal == SIGTERM);
     REQUIRE(end.value() == 0);
+}
+
+CO_TEST_CASE("a child's bytes are copied inside the kernel", "[channels][process]") {
+    test::needs_processes();
+    auto child = start(command("cat") | command("cat")).value();
+    REQUIRE(source_handle_of(child) == &child.stages()[1].handle_of(1));
+    REQUIRE(sink_handle_of(child) == &child.stages()[0].handle_of(0));
+    auto [in, out] = make_pipe().value();
+    auto written = co_await write_all(out, bytes_of("through two programs"));
+    out.close();
+    auto moved = co_await copy(in, child);
+    auto closed = co_await child.close_writing();
+    std::array<std::byte, 20> buffer{};
+    auto got = co_await read_exact(child, std::span<std::byte>(buffer));
+    auto statuses = co_await child.exited();
+    REQUIRE(written);
+    REQUIRE(moved.value() == 20);
+    REQUIRE(closed);
+    REQUIRE(got);
+    REQUIRE(statuses);
 }
