@@ -36,6 +36,30 @@ void refuse_handles(kernel& here, const unique_fd& socket, const handle_policy& 
     static_cast<void>(here.set_option(socket, socket_option::pass_handles, 0));
 }
 
+/// Who refused. While a server takes over from another, the kernel may find the name of the one and
+/// then refuse because that one has just gone: then somebody else has the path, and is asked.
+class refusals {
+public:
+    explicit refusals(const std::string& path) noexcept : path_(path) {}
+
+    /// To be asked after each; false where it is the same one again, or none.
+    bool was_by_another() {
+        auto now = current_kernel().status_of(path_);
+        if (!now) return false;
+        const bool same = seen_ && device_ == now->device && inode_ == now->inode;
+        seen_ = true;
+        device_ = now->device;
+        inode_ = now->inode;
+        return !same;
+    }
+
+private:
+    const std::string& path_;
+    bool seen_ = false;
+    std::uint64_t device_ = 0;
+    std::uint64_t inode_ = 0;
+};
+
 task<result<io_handle>> connect_to(const std::string& path, const handle_policy& policy) {
     kernel& here = current_kernel();
     auto socket = here.make_socket(socket_family::unix_domain, socket_kind::stream);
@@ -46,11 +70,15 @@ task<result<io_handle>> connect_to(const std::string& path, const handle_policy&
     // The kernel does not tell when there is room in a backlog: on the contrary, it says at once
     // that the socket is ready.
     back_off pause(1ms, 50ms);
+    refusals refused(path);
     for (;;) {
         auto place = socket_place::of(path);
         if (!place) co_return place.error();
         auto connected = co_await handle->connect(place->address());
         if (connected) co_return std::move(*handle);
+        if (connected.error() == std::errc::connection_refused && refused.was_by_another()) {
+            continue;
+        }
         if (connected.error() != std::errc::resource_unavailable_try_again) {
             co_return connected.error();
         }

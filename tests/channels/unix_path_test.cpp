@@ -12,6 +12,7 @@
 #include <conduit/channels/unix_error.hpp>
 #include <conduit/channels/unix_listener.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/run.hpp>
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <cstring>
 #include <string>
 
@@ -64,12 +66,22 @@ bool connects(const std::string& path) {
     return ::connect(socket.handle(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }
 
+task<bool> connects_often(std::string path, int times) {
+    const std::string own = std::move(path);
+    for (; times > 0; --times) {
+        auto peer = co_await unix_stream::connect(own);
+        if (!peer) {
+            std::fprintf(stderr, "not connected: %s\n", peer.error().message().c_str());
+            co_return false;
+        }
+    }
+    co_return true;
+}
+
 const test::helper many_clients("connects again and again",
                                 [](const test::helper_arguments& given) {
-                                    for (int left = std::stoi(given.at(1)); left > 0; --left) {
-                                        if (!connects(given.at(0))) return 1;
-                                    }
-                                    return 0;
+                                    const int times = std::stoi(given.at(1));
+                                    return conduit::run(connects_often(given.at(0), times)) ? 0 : 1;
                                 });
 
 }  // namespace
