@@ -18,7 +18,7 @@ namespace conduit {
 namespace {
 
 /// A child that was killed and whose status nobody wants. Destroyed before it was seen to end, it
-/// blocks the thread until then.
+/// blocks the thread until then; one that could not be killed is not waited for.
 class killed_child {
 public:
     killed_child(kernel& owner, unique_fd child, io_handle watched) noexcept
@@ -88,7 +88,7 @@ public:
     ~state() {
         if (leads_group_) static_cast<void>(owner_->signal_group(child_, signal_number::kill));
         if (status_) return;
-        static_cast<void>(owner_->signal_process(child_.handle, signal_number::kill));
+        if (!owner_->signal_process(child_.handle, signal_number::kill)) return;
         reap_soon(killed_child(*owner_, std::move(child_.handle), std::move(watched_)));
     }
 
@@ -119,6 +119,10 @@ public:
             if (ended) co_return ended;
         }
         static_cast<void>(signal(signal_number::kill));
+        if (!status_) {  // of a group, another one may have been who could be killed
+            auto killed = owner_->signal_process(child_.handle, signal_number::kill);
+            if (killed.error() == std::errc::operation_not_permitted) co_return killed.error();
+        }
         co_return co_await exited();
     }
 

@@ -56,7 +56,8 @@ struct start_failure {
 /// byte stream: what is written is the program's input, what is read is its output.
 ///
 /// Destroying it without having seen it exit kills it (SIGKILL; its whole group if it has its own)
-/// and leaves no zombie: nothing goes on unseen. One read, one write and any number of waits for
+/// and leaves no zombie: nothing goes on unseen, but what got other rights (set-user-id) and so may
+/// not be killed. One read, one write and any number of waits for
 /// its end may be in flight; the object must outlive them, and may be moved meanwhile.
 ///
 /// Cancelling a wait for its end leaves it running.
@@ -106,7 +107,8 @@ public:
     result<void> signal(int number);
 
     /// Asks it to end by SIGTERM, after `grace` by SIGKILL, and waits for that. A stop request does
-    /// not shorten this, only the end of the scheduler does. Yields how it ended.
+    /// not shorten this, only the end of the scheduler does. Yields how it ended. Fails with
+    /// std::errc::operation_not_permitted where it got other rights (set-user-id) and goes on.
     task<result<exit_status>> stop(clock::duration grace = grace_default);
 
     /// Closes the pipes, and kills it as the destructor does if its end was not seen.

@@ -21,8 +21,7 @@ std::error_code invalid() { return std::make_error_code(std::errc::invalid_argum
 
 process_parts::~process_parts() {
     if (!child.handle) return;
-    static_cast<void>(owner->signal_process(child.handle, signal_number::kill));
-    owner->reap(child.handle);
+    if (owner->signal_process(child.handle, signal_number::kill)) owner->reap(child.handle);
 }
 
 void child_plan::default_streams(redirect input, redirect output) {

@@ -22,6 +22,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -405,4 +406,58 @@ TEST_CASE("whichever call of starting a pipeline fails, nothing is left of it",
         REQUIRE(open_descriptors() == descriptors);
     }
     REQUIRE(nth > 15);
+}
+
+namespace {
+
+/// How a program that does not listen to SIGTERM was started and given up.
+struct given_up {
+    std::int32_t pid = 0;
+    std::error_code said;
+};
+
+task<> stop_stubborn(given_up& made) {
+    auto child = start(command("sh", "-c", "trap '' TERM; echo ready; exec sleep 1000"));
+    if (!child) co_return;
+    made.pid = child->pid();
+    std::array<std::byte, 6> buffer{};
+    auto ready = co_await read_exact(*child, std::span(buffer));
+    auto ended = co_await child->stop(1ms);
+    made.said = ready ? ended.error() : ready.error();
+}
+
+task<> drop_stubborn(given_up& made) {
+    auto child = start(command("sleep", "1000"));
+    if (child) made.pid = child->pid();
+    co_return;
+}
+
+/// Yields how many of the calls on the way said so when they were not permitted.
+int times_refused(task<> (*scenario)(given_up& made)) {
+    int told = 0;
+    bool reached = true;
+    for (int nth = 1; reached; ++nth) {
+        CAPTURE(nth);
+        call_plan plan(nth, EPERM);
+        given_up made;
+        {
+            scheduler sched(make_backend_that_fails(plan), scheduler_options());
+            sched.run(scenario(made));
+        }
+        reached = plan.was_reached();
+        if (made.pid != 0 && made.said == std::errc::operation_not_permitted) ++told;
+        if (made.pid != 0 && ::kill(made.pid, SIGKILL) == 0) ::waitpid(made.pid, nullptr, 0);
+        REQUIRE_FALSE(has_children());
+    }
+    return told;
+}
+
+}  // namespace
+
+TEST_CASE("a program that may not be killed is waited for by nobody",
+          "[channels][process][fault]") {
+    const int descriptors = open_descriptors();
+    REQUIRE(times_refused(stop_stubborn) == 1);
+    REQUIRE(times_refused(drop_stubborn) == 0);
+    REQUIRE(open_descriptors() == descriptors);
 }
