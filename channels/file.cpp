@@ -89,7 +89,10 @@ result<file_reader> file_reader::adopt(unique_fd fd) {
     if (!kind) return kind.error();
     auto handle = io_handle::attach(std::move(fd));
     if (!handle) return handle.error();
-    return file_reader(std::move(*handle), *kind == handle_kind::file);
+    const auto what = *kind == handle_kind::file            ? source::file
+                      : *kind == handle_kind::stream_socket ? source::socket
+                                                            : source::other;
+    return file_reader(std::move(*handle), what);
 }
 
 task<result<std::size_t>> file_reader::read_some(std::span<std::byte> buffer) {
@@ -127,12 +130,15 @@ task<result<file_writer>> file_writer::open(std::string path, open_mode mode, st
 }
 
 result<file_writer> file_writer::adopt(unique_fd fd) {
-    auto access = current_kernel().access_of(fd);
+    kernel& here = current_kernel();
+    auto access = here.access_of(fd);
     if (!access) return access.error();
     if (!access->writes) return std::make_error_code(std::errc::invalid_argument);
+    auto kind = here.kind_of(fd);
+    if (!kind) return kind.error();
     auto handle = io_handle::attach(std::move(fd));
     if (!handle) return handle.error();
-    return file_writer(std::move(*handle));
+    return file_writer(std::move(*handle), *kind == handle_kind::stream_socket);
 }
 
 result<file_reader> standard_input() {

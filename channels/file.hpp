@@ -21,6 +21,7 @@
 #include <conduit/runtime/unique_fd.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
@@ -55,8 +56,21 @@ public:
     /// `buffer` must not be empty.
     task<result<std::size_t>> read_some(std::span<std::byte> buffer);
 
-    /// Closes now rather than in the destructor.
-    void close() noexcept { handle_.close(); }
+    file_reader(file_reader&&) noexcept = default;
+    file_reader& operator=(file_reader&& other) noexcept {
+        std::swap(handle_, other.handle_);
+        std::swap(is_file_, other.is_file_);
+        std::swap(is_socket_, other.is_socket_);
+        return *this;
+    }
+    ~file_reader() { close(); }
+
+    /// Closes now rather than in the destructor. A connection that others share goes on for them,
+    /// unless a read is in flight.
+    void close() noexcept {
+        if (is_socket_) static_cast<void>(handle_.detach());
+        handle_.close();
+    }
     bool is_open() const noexcept { return handle_.is_open(); }
 
     /// Gives the descriptor back, to be adopted elsewhere. Fails with
@@ -67,12 +81,16 @@ public:
     io_handle& handle() noexcept { return handle_; }
 
 private:
-    file_reader(io_handle handle, bool is_file) noexcept
-        : handle_(std::move(handle)), is_file_(is_file) {}
+    enum class source : std::uint8_t { file, socket, other };
+    file_reader(io_handle handle, source what) noexcept
+        : handle_(std::move(handle)),
+          is_file_(what == source::file),
+          is_socket_(what == source::socket) {}
     task<result<std::size_t>> read_in_pool(int fd, std::span<std::byte> buffer);
 
     io_handle handle_;
     bool is_file_;
+    bool is_socket_;
 };
 
 /// Writes a file from its position on. Destroying it closes the descriptor; as with the reader one
@@ -100,11 +118,27 @@ public:
         return handle_.write_some(bytes);
     }
 
-    /// Closes, and waits until the kernel has let go.
-    close_operation close_writing() noexcept { return handle_.close_and_wait(); }
+    /// Closes, and waits until the kernel has let go. Of a connection it ends this direction, for
+    /// others that share it as well; it can be read on, and this stays open.
+    close_operation close_writing() noexcept {
+        if (is_socket_) return handle_.shutdown(io_handle::direction::writing);
+        return handle_.close_and_wait();
+    }
 
-    /// Closes now rather than in the destructor.
-    void close() noexcept { handle_.close(); }
+    file_writer(file_writer&&) noexcept = default;
+    file_writer& operator=(file_writer&& other) noexcept {
+        std::swap(handle_, other.handle_);
+        std::swap(is_socket_, other.is_socket_);
+        return *this;
+    }
+    ~file_writer() { close(); }
+
+    /// Closes now rather than in the destructor. A connection that others share goes on for them,
+    /// unless a write is in flight.
+    void close() noexcept {
+        if (is_socket_) static_cast<void>(handle_.detach());
+        handle_.close();
+    }
     bool is_open() const noexcept { return handle_.is_open(); }
 
     /// As file_reader::detach().
@@ -114,9 +148,11 @@ public:
     io_handle& handle() noexcept { return handle_; }
 
 private:
-    explicit file_writer(io_handle handle) noexcept : handle_(std::move(handle)) {}
+    file_writer(io_handle handle, bool is_socket) noexcept
+        : handle_(std::move(handle)), is_socket_(is_socket) {}
 
     io_handle handle_;
+    bool is_socket_;
 };
 
 /// A duplicate of descriptor 0, whatever it is. The descriptor itself stays open, and its flags are

@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -325,5 +326,36 @@ TEST_CASE("P11: a full pipe without O_NONBLOCK blocks no thread", "[channels][fi
         co_await scope.join();
         REQUIRE_FALSE(early);
         REQUIRE(written);
+    });
+}
+
+TEST_CASE("closing an end of a socket that others share leaves it to them", "[channels][file]") {
+    test::run_on_each_kernel([]() -> task<> {
+        std::array<int, 2> ends{};
+        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+            throw std::runtime_error("no socket pair");
+        }
+        const unique_fd ours(ends[0]);
+        unique_fd other(ends[1]);
+        const in_place_of input(0, ours.handle());
+        const in_place_of output(1, ours.handle());
+        auto theirs = io_handle::attach(std::move(other));
+        auto reader = standard_input();
+        auto writer = standard_output();
+        std::array<std::byte, 8> buffer{};
+        auto asked = co_await theirs->write_some(bytes_of("ask"));
+        auto got = co_await reader->read_some(buffer);
+        reader->close();
+        auto written = co_await write_all(*writer, bytes_of("answer"));
+        auto answer = co_await theirs->read_some(buffer);
+        writer->close();
+        const ssize_t by_others = ::send(1, "more", 4, MSG_NOSIGNAL);
+        auto more = co_await theirs->read_some(buffer);
+        REQUIRE(asked);
+        REQUIRE(got.value() == 3);
+        REQUIRE(written);
+        REQUIRE(answer.value() == 6);
+        REQUIRE(by_others == 4);
+        REQUIRE(more.value() == 4);
     });
 }
