@@ -12,6 +12,7 @@
 #include <asio/ip/udp.hpp>
 #undef asio
 
+#include <algorithm>
 #include <charconv>
 #include <new>
 #include <optional>
@@ -86,7 +87,15 @@ result<addresses> ask_system(const question& asked) {
     }
 }
 
-/// What can be said without asking, if anything can. getaddrinfo() would take port 65536 for 0.
+/// Names of services have a letter (RFC 6335 §5.1).
+bool may_be_name(const std::string& service) noexcept {
+    return service.empty() || std::any_of(service.begin(), service.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+           });
+}
+
+/// What can be said without asking, if anything can. getaddrinfo() would take port 65536 for 0, and
+/// -80 for 65456.
 std::optional<result<addresses>> answer_at_once(const question& asked) {
     const std::string& text = asked.service;
     if ((asked.host + text).find('\0') != std::string::npos) {
@@ -95,7 +104,10 @@ std::optional<result<addresses>> answer_at_once(const question& asked) {
     std::uint16_t port = 0;
     const char* const end = text.data() + text.size();
     const auto [stopped, error] = std::from_chars(text.data(), end, port);
-    if (stopped != end || stopped == text.data()) return std::nullopt;
+    if (stopped != end || stopped == text.data()) {
+        if (may_be_name(text)) return std::nullopt;
+        return make_error_code(resolve_errc::service_not_found);
+    }
     if (error != std::errc()) return make_error_code(resolve_errc::service_not_found);
     auto address = socket_address::ip(asked.host, port);
     if (!address) return std::nullopt;

@@ -194,3 +194,10 @@ TEST_CASE("a look-up that a thread has begun is abandoned when it is cancelled",
     };
     test::run_in_net_namespace(body, scheduler_options().blocking_threads_max(1));
 }
+
+CO_TEST_CASE("a number that is no port is no service either", "[channels][resolver]") {
+    for (const char* const service : {"-80", "+65616", " 80", "\t80", "-"}) {
+        auto found = co_await resolve("127.0.0.1", service);
+        REQUIRE(found.error() == resolve_errc::service_not_found);
+    }
+}
