@@ -180,3 +180,21 @@ CO_TEST_CASE("a detached datagram socket is adopted again, as nothing else",
     REQUIRE(stream.error() == std::errc::invalid_argument);
     co_return;
 }
+
+CO_TEST_CASE("an empty datagram in a lent buffer ends nothing", "[channels][udp_datagram]") {
+    auto server = udp_datagram::bind(0).value();
+    auto client = co_await udp_datagram::connect(server.local_address().value());
+    const std::span<const std::byte> nothing;
+    for (int round = 0; round < 3; ++round) {
+        auto empty = co_await client.value().send(nothing);
+        auto more = co_await client->send(bytes_of("more"));
+        auto first = co_await server.receive_lent();
+        const std::size_t first_size = first.value().bytes().size();
+        first = lent_buffer();
+        auto second = co_await server.receive_lent();
+        REQUIRE(empty);
+        REQUIRE(more);
+        REQUIRE(first_size == 0);
+        REQUIRE(second.value().bytes().size() == 4);
+    }
+}

@@ -219,3 +219,21 @@ TEST_CASE("waiting for a peer to go asks for nothing while bytes come and go",
         REQUIRE(watched <= alone + 50);
     });
 }
+
+CO_TEST_CASE("a wait for the peer that is destroyed leaves the connection alone",
+             "[channels][unix_stream][cancel]") {
+    auto [here, there] = make_unix_pair().value();
+    {
+        task_scope inner;
+        inner.spawn(here.peer_gone());
+        co_await test::settle();
+    }
+    co_await test::settle();
+    std::array<std::byte, 4> buffer{};
+    auto sent = co_await there.write_some(bytes_of("x"));
+    auto got = co_await here.read_some(buffer);
+    auto answered = co_await here.write_some(bytes_of("y"));
+    REQUIRE(sent);
+    REQUIRE(got.value() == 1);
+    REQUIRE(answered);
+}
