@@ -73,6 +73,7 @@ memory_operation::progress memory_pipe::start(memory_operation& op, wait_queue& 
 }
 
 std::int32_t memory_pipe::read(std::span<std::byte> into) noexcept {
+    if (reader_closed_) return -EBADF;
     if (size_ == 0) return writer_closed_ ? 0 : would_wait;
     const std::size_t n = std::min({into.size(), size_, transfer_max});
     const std::size_t up_to_end = std::min(n, ring_.size() - first_);
@@ -99,6 +100,7 @@ std::int32_t memory_pipe::write(std::span<const std::byte> bytes) noexcept {
 }
 
 std::int32_t memory_pipe::lend(lent_buffer& into) noexcept {
+    if (reader_closed_) return -EBADF;
     if (size_ == 0) return writer_closed_ ? 0 : would_wait;
     const std::size_t n = std::min(size_, lent_bytes_max);
     std::unique_ptr<std::byte[]> copy(new (std::nothrow) std::byte[n]);
@@ -156,19 +158,17 @@ operation::progress memory_close_operation::start() {
 
 memory_read_operation memory_stream::read_some(std::span<std::byte> buffer) noexcept {
     CONDUIT_ASSERT(!buffer.empty(), "a read needs room for at least one byte");
-    return {in_.get(), buffer};
+    return {in_, buffer};
 }
 
-memory_lent_operation memory_stream::receive_lent() noexcept {
-    return memory_lent_operation(in_.get());
-}
+memory_lent_operation memory_stream::receive_lent() noexcept { return memory_lent_operation(in_); }
 
 memory_write_operation memory_stream::write_some(std::span<const std::byte> bytes) noexcept {
-    return {out_.get(), bytes};
+    return {out_, bytes};
 }
 
 memory_close_operation memory_stream::close_writing() noexcept {
-    return memory_close_operation(out_.get());
+    return memory_close_operation(out_);
 }
 
 void memory_stream::close() noexcept {

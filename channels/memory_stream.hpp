@@ -87,27 +87,28 @@ struct memory_stream_ends {
     memory_stream second;
 };
 
-/// Waits for its side of a memory_pipe, which completes it.
+/// Waits for its side of a memory_pipe, which completes it. The end may be closed before it starts:
+/// then a read fails with std::errc::bad_file_descriptor, a write with std::errc::broken_pipe.
 class memory_operation : public operation {
 public:
     void cancel() noexcept override { complete(cancelled_outcome); }
 
 protected:
     friend class memory_pipe;
-    explicit memory_operation(memory_pipe* on) noexcept : pipe_(on) {}
+    explicit memory_operation(std::shared_ptr<memory_pipe> on) noexcept : pipe_(std::move(on)) {}
     memory_operation(memory_operation&&) noexcept = default;
     ~memory_operation() = default;
 
     /// One try: a count, a negative errno, or memory_pipe::would_wait.
     virtual std::int32_t attempt() noexcept = 0;
 
-    memory_pipe* pipe_;  // null: the end was closed
+    std::shared_ptr<memory_pipe> pipe_;  // null: the end was closed
 };
 
 class memory_read_operation final : public memory_operation {
 public:
-    memory_read_operation(memory_pipe* on, std::span<std::byte> buffer) noexcept
-        : memory_operation(on), buffer_(buffer) {}
+    memory_read_operation(std::shared_ptr<memory_pipe> on, std::span<std::byte> buffer) noexcept
+        : memory_operation(std::move(on)), buffer_(buffer) {}
 
     const char* name() const noexcept override { return "memory read"; }
     result<std::size_t> await_resume() const {
@@ -124,8 +125,9 @@ private:
 
 class memory_write_operation final : public memory_operation {
 public:
-    memory_write_operation(memory_pipe* on, std::span<const std::byte> bytes) noexcept
-        : memory_operation(on), bytes_(bytes) {}
+    memory_write_operation(std::shared_ptr<memory_pipe> on,
+                           std::span<const std::byte> bytes) noexcept
+        : memory_operation(std::move(on)), bytes_(bytes) {}
 
     const char* name() const noexcept override { return "memory write"; }
     result<std::size_t> await_resume() const {
@@ -142,7 +144,8 @@ private:
 
 class memory_lent_operation final : public memory_operation {
 public:
-    explicit memory_lent_operation(memory_pipe* on) noexcept : memory_operation(on) {}
+    explicit memory_lent_operation(std::shared_ptr<memory_pipe> on) noexcept
+        : memory_operation(std::move(on)) {}
 
     const char* name() const noexcept override { return "memory receive"; }
     result<lent_buffer> await_resume() {
@@ -160,8 +163,8 @@ private:
 /// Never waits, and is done also where a stop was requested.
 class memory_close_operation final : public operation {
 public:
-    explicit memory_close_operation(memory_pipe* on) noexcept
-        : operation(kind::unstoppable), pipe_(on) {}
+    explicit memory_close_operation(std::shared_ptr<memory_pipe> on) noexcept
+        : operation(kind::unstoppable), pipe_(std::move(on)) {}
 
     const char* name() const noexcept override { return "memory close"; }
     void cancel() noexcept override {}
@@ -173,7 +176,7 @@ public:
 private:
     progress start() override;
 
-    memory_pipe* pipe_;
+    std::shared_ptr<memory_pipe> pipe_;
 };
 
 }  // namespace conduit

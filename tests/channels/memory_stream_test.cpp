@@ -8,6 +8,7 @@
 #include <conduit/runtime/as_task.hpp>
 
 #include <array>
+#include <memory>
 #include <string>
 
 using namespace conduit;
@@ -106,4 +107,25 @@ CO_TEST_CASE("a task that waits on a memory stream may be destroyed", "[channels
     auto got = co_await theirs.read_some(buffer);
     REQUIRE(written.value() == 1);
     REQUIRE(got.value() == 1);
+}
+
+CO_TEST_CASE("an operation of an end that was closed before it starts fails",
+             "[channels][memory_stream]") {
+    std::array<std::byte, 4> buffer{};
+    auto ends = std::make_unique<memory_stream_ends>(make_memory_stream_pair(4));
+    auto there = co_await ends->second.write_some(bytes_of("y"));
+    auto read = ends->first.read_some(buffer);
+    auto write = ends->first.write_some(bytes_of("x"));
+    auto lent = ends->first.receive_lent();
+    auto closing = ends->first.close_writing();
+    ends.reset();
+    auto got = co_await std::move(read);
+    auto sent = co_await std::move(write);
+    auto arrived = co_await std::move(lent);
+    auto closed = co_await std::move(closing);
+    REQUIRE(there);
+    REQUIRE(got.error() == std::errc::bad_file_descriptor);
+    REQUIRE(sent.error() == std::errc::broken_pipe);
+    REQUIRE(arrived.error() == std::errc::bad_file_descriptor);
+    REQUIRE(closed);
 }
