@@ -59,7 +59,8 @@ public:
     task<result<std::vector<std::byte>>> next() {
         auto begun = co_await begin();
         if (!begun) co_return begun.error();
-        while (filled_ < body_.size()) {
+        while (filled_ < length_) {
+            if (filled_ == body_.size()) make_room();
             auto got = co_await from_->read_some(std::span(body_).subspan(filled_));
             if (!got) co_return got.error();
             if (*got == 0) co_return make_error_code(errc::truncated);
@@ -87,24 +88,30 @@ private:
             const bool inside = !ahead_.bytes().empty();
             co_return make_error_code(inside ? errc::truncated : errc::end_of_stream);
         }
-        const std::size_t length = message_length(ahead_.bytes().template first<4>());
-        if (length > message_max_) {
-            refused_ = length;
+        length_ = message_length(ahead_.bytes().template first<4>());
+        if (length_ > message_max_) {
+            refused_ = length_;
             co_return make_error_code(errc::too_long);
         }
         ahead_.consume(message_header().size());
-        body_.resize(length);
-        filled_ = std::min(length, ahead_.bytes().size());
+        filled_ = std::min(length_, ahead_.bytes().size());
+        body_.resize(filled_);
         std::copy_n(ahead_.bytes().begin(), filled_, body_.begin());
         ahead_.consume(filled_);
         in_body_ = true;
         co_return result<void>();
     }
 
+    /// A length alone gets no memory for all of it: half of what there is has come.
+    void make_room() { body_.resize(std::min(length_, std::max(first_room, 2 * filled_))); }
+
+    static constexpr std::size_t first_room = std::size_t{64} * 1024;
+
     Source* from_;
     buffered_reader<Source> ahead_;
     std::size_t message_max_;
     std::vector<std::byte> body_;
+    std::size_t length_ = 0;
     std::size_t filled_ = 0;
     std::size_t refused_ = 0;
     bool in_body_ = false;

@@ -171,3 +171,34 @@ CO_TEST_CASE("a message that was ended before its first byte does no harm",
     REQUIRE(third);
     REQUIRE(text_of(two.value()) == "3");
 }
+
+namespace {
+
+/// Says that a long message comes, and goes; notes how much room it was ever offered.
+class promising_source {
+public:
+    explicit promising_source(std::uint32_t length) : header_(make_message_header(length)) {}
+
+    task<result<std::size_t>> read_some(std::span<std::byte> buffer) {
+        most_room_ = std::max(most_room_, buffer.size());
+        if (std::exchange(said_, true)) co_return std::size_t{0};
+        std::copy(header_.begin(), header_.end(), buffer.begin());
+        co_return header_.size();
+    }
+    std::size_t most_room() const noexcept { return most_room_; }
+
+private:
+    message_header header_;
+    std::size_t most_room_ = 0;
+    bool said_ = false;
+};
+
+}  // namespace
+
+CO_TEST_CASE("a length alone gets no memory for the whole message", "[channels][message][fault]") {
+    promising_source from(16 * 1024 * 1024);
+    message_reader in(from);
+    auto got = co_await in.next();
+    REQUIRE(got.error() == errc::truncated);
+    REQUIRE(from.most_room() <= 64 * 1024);
+}
