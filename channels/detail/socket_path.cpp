@@ -53,7 +53,7 @@ result<socket_address> address_through(const unique_fd& held, std::string_view n
 }
 
 std::string joined(const std::string& folder, const std::string& name) {
-    return folder.ends_with('/') ? folder + name : folder + "/" + name;
+    return folder.empty() || folder.ends_with('/') ? folder + name : folder + "/" + name;
 }
 
 /// The mode that was asked for, whatever the umask took away of it.
@@ -116,7 +116,7 @@ result<socket_place> socket_place::within(const std::string& folder, const std::
     auto address = socket_address::unix_path(joined(folder, name));
     if (address) return socket_place({}, *address);
     if (address.error() != std::errc::filename_too_long) return address.error();
-    auto held = current_kernel().open_place(folder);
+    auto held = current_kernel().open_place(folder.empty() ? "." : folder);
     if (!held) return held.error();
     auto through = address_through(*held, "/" + name);
     if (!through) return through.error();
@@ -182,7 +182,9 @@ result<void> bound_path::bind_in_place(const unique_fd& socket, unsigned mode) {
     auto removed = here.remove(path_);
     if (!removed && removed.error() != std::errc::no_such_file_or_directory) return removed;
     const std::size_t slash = path_.rfind('/');
-    auto place = socket_place::within(folder_of(path_), path_.substr(slash + 1));
+    // Receivers see this name, so one in the working folder gets no "./" in front.
+    const std::string folder = slash == std::string::npos ? "" : folder_of(path_);
+    auto place = socket_place::within(folder, path_.substr(slash + 1));
     if (!place) return place.error();
     auto moded = here.change_mode(socket, mode);
     if (!moded) return moded;

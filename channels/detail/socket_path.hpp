@@ -44,7 +44,7 @@ std::string folder_of(std::string_view path);
 class socket_place {
 public:
     static result<socket_place> of(const std::string& path);
-    /// Of a name in a folder, which need not be there yet.
+    /// Of a name in a folder, "" for the working folder; it need not be there yet.
     static result<socket_place> within(const std::string& folder, const std::string& name);
 
     const socket_address& address() const noexcept { return address_; }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -164,5 +165,25 @@ TEST_CASE("a datagram brings handles and its sender along", "[channels][unix_dat
         REQUIRE(came->sender.value().pid == ::getpid());
         REQUIRE(refused.error() == unix_errc::handle_refused);
         REQUIRE(server.is_open());
+    });
+}
+
+TEST_CASE("a receiver sees a path in the working folder as it was given",
+          "[channels][unix_datagram]") {
+    test::run_on_each_kernel([]() -> task<> {
+        const test::temp_dir folder;
+        const std::filesystem::path before = std::filesystem::current_path();
+        std::filesystem::current_path(folder.path());
+        std::string from;
+        {
+            auto server = unix_datagram::bind("server");
+            auto client = unix_datagram::bind("client");
+            std::array<std::byte, 4> buffer{};
+            auto sent = co_await client->send_to("server", bytes_of("x"));
+            auto got = co_await server->receive(buffer);
+            if (sent && got) from = got->from;
+        }
+        std::filesystem::current_path(before);
+        REQUIRE(from == "client");
     });
 }
