@@ -197,7 +197,7 @@ private:
 
 CO_TEST_CASE("a length alone gets no memory for the whole message", "[channels][message][fault]") {
     promising_source from(16 * 1024 * 1024);
-    message_reader in(from);
+    message_reader in(from, 16 * 1024 * 1024);
     auto got = co_await in.next();
     REQUIRE(got.error() == errc::truncated);
     REQUIRE(from.most_room() <= 64 * 1024);
