@@ -15,7 +15,7 @@ namespace conduit {
 /// All only grow. Read on the listener's thread.
 struct accept_counters {
     std::uint64_t accepted = 0;    // refused ones included
-    std::uint64_t refused = 0;     // of users that are not allowed
+    std::uint64_t refused = 0;     // of users not allowed, or that there was no memory for
     std::uint64_t backed_off = 0;  // times it waited because the kernel could give no connection
 };
 

@@ -102,9 +102,10 @@ std::optional<result<addresses>> answer_at_once(const question& asked) {
         return std::make_error_code(std::errc::invalid_argument);
     }
     std::uint16_t port = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stopped, error] = std::from_chars(text.data(), end, port);
-    if (stopped != end || stopped == text.data()) {
+    const char* const begin = text.data();
+    const char* const end = begin + text.size();
+    const auto [stopped, error] = std::from_chars(begin, end, port);
+    if (stopped != end || stopped == begin) {
         if (may_be_name(text)) return std::nullopt;
         return make_error_code(resolve_errc::service_not_found);
     }

@@ -55,11 +55,13 @@ result<tcp_listener> tcp_listener::adopt(unique_fd fd) {
 }
 
 task<result<tcp_stream>> tcp_listener::accept() {
-    auto fd = co_await accept_patiently(handle_, counters_);
-    if (!fd) co_return fd.error();
-    auto handle = io_handle::attach(std::move(*fd));
-    if (!handle) co_return handle.error();
-    co_return tcp_stream(std::move(*handle));
+    for (;;) {
+        auto fd = co_await accept_patiently(handle_, counters_);
+        if (!fd) co_return fd.error();
+        auto handle = io_handle::attach(std::move(*fd));
+        if (handle) co_return tcp_stream(std::move(*handle));
+        ++counters_.refused;
+    }
 }
 
 result<socket_address> tcp_listener::local_address() const {

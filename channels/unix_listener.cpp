@@ -91,8 +91,8 @@ task<result<unix_stream>> unix_listener::accept() {
         if (!fd) co_return fd.error();
         auto peer =
             unix_stream::attach(std::move(*fd), options_.handles(), unix_stream::telling::first);
-        if (!peer) co_return peer.error();
-        if (lets_in(*peer)) co_return peer;
+        if (peer && lets_in(*peer)) co_return peer;
+        if (!peer) ++counters_.refused;
     }
 }
 

@@ -29,8 +29,9 @@ socket_address from_native(const Native& native) noexcept {
 // The number behind the % of a link-local address; nothing means none.
 std::optional<std::uint32_t> scope_number(std::string_view text) {
     std::uint32_t number = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stopped, error] = std::from_chars(text.data(), end, number);
+    const char* const begin = text.data();
+    const char* const end = begin + text.size();
+    const auto [stopped, error] = std::from_chars(begin, end, number);
     if (error != std::errc() || stopped != end || number == 0) return std::nullopt;
     return number;
 }

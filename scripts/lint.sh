@@ -7,10 +7,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 command -v clang-tidy-19 >/dev/null || scripts/setup.sh --dev
 # clang reads its own flags best: those of the tsan preset, which change no code path.
-[[ -f build/tsan/compile_commands.json ]] || cmake --preset tsan >/dev/null
+cmake --preset tsan >/dev/null
 
 if [[ $# -eq 0 ]]; then
-    mapfile -d '' -t files < <(find runtime tools examples -name '*.cpp' -print0 | sort -z)
+    mapfile -d '' -t files < <(find runtime channels tools examples -name '*.cpp' -print0 | sort -z)
 else
     files=("$@")
 fi

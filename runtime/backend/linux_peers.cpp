@@ -35,8 +35,9 @@ std::error_code no_such_process() noexcept {
 template <class Number>
 std::optional<Number> number_in(std::string_view text) noexcept {
     Number value{};
-    const char* const end = text.data() + text.size();
-    const auto [stopped, error] = std::from_chars(text.data(), end, value);
+    const char* const begin = text.data();
+    const char* const end = begin + text.size();
+    const auto [stopped, error] = std::from_chars(begin, end, value);
     if (error != std::errc() || stopped != end) return std::nullopt;
     return value;
 }

@@ -211,7 +211,8 @@ result<spawned_process> spawn(const spawn_request& program, spawn_failure& why) 
     child.handle = unique_fd(static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0)));
     if (!child.handle) {
         const std::error_code unwatched = last_error();
-        kill_and_reap(child.pid);
+        // Where SIGCHLD is ignored it can be gone already, and its number another one's.
+        if (unwatched != std::errc::no_such_process) kill_and_reap(child.pid);
         return unwatched;
     }
     return child;
