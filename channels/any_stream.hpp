@@ -111,9 +111,13 @@ private:
     std::unique_ptr<stream_interface> inside_;
 };
 
+/// A type that has handle() and says `moves_in_kernel = false`: its bytes are to be left alone.
+template <class T>
+concept kept_from_kernel = requires { requires !T::moves_in_kernel; };
+
 /// The handle by which `end` reads or writes, where that is all there is to it: its bytes may be
 /// moved inside the kernel. That is handle() where the type has one, reads and writes by a plain
-/// operation on it, and does not say `moves_in_kernel = false`; or what a source_handle() or
+/// operation on it, and is not kept_from_kernel; or what a source_handle() or
 /// sink_handle() of its own yields. Null for others.
 template <byte_source Source>
 io_handle* source_handle_of(Source& end) noexcept {
@@ -122,10 +126,9 @@ io_handle* source_handle_of(Source& end) noexcept {
         return end.inside().source_handle();
     } else if constexpr (requires { end.source_handle(); }) {
         return end.source_handle();
-    } else if constexpr (requires { requires !Source::moves_in_kernel; }) {
-        return nullptr;
-    } else if constexpr (requires { requires std::same_as<decltype(end.handle()), io_handle&>; } &&
-                         std::same_as<reading, read_operation>) {
+    } else if constexpr (!kept_from_kernel<Source> && requires {
+                             requires std::same_as<decltype(end.handle()), io_handle&>;
+                         } && std::same_as<reading, read_operation>) {
         return &end.handle();
     } else {
         return nullptr;
@@ -138,10 +141,9 @@ io_handle* sink_handle_of(Sink& end) noexcept {
         return end.inside().sink_handle();
     } else if constexpr (requires { end.sink_handle(); }) {
         return end.sink_handle();
-    } else if constexpr (requires { requires !Sink::moves_in_kernel; }) {
-        return nullptr;
-    } else if constexpr (requires { requires std::same_as<decltype(end.handle()), io_handle&>; } &&
-                         std::same_as<writing, write_operation>) {
+    } else if constexpr (!kept_from_kernel<Sink> && requires {
+                             requires std::same_as<decltype(end.handle()), io_handle&>;
+                         } && std::same_as<writing, write_operation>) {
         return &end.handle();
     } else {
         return nullptr;
@@ -253,6 +255,6 @@ template <class Stream>
     requires(!std::same_as<std::remove_cvref_t<Stream>, any_stream> &&
              !std::is_lvalue_reference_v<Stream> && byte_stream<Stream>)
 any_stream::any_stream(Stream&& stream)
-    : inside_(std::make_unique<stream_of_one<Stream>>(std::move(stream))) {}
+    : inside_(std::make_unique<stream_of_one<Stream>>(std::forward<Stream>(stream))) {}
 
 }  // namespace conduit

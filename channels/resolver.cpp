@@ -68,8 +68,7 @@ result<addresses> ask(const question& asked) {
     addresses found;
     for (const auto& one : answers) {
         const auto end = one.endpoint();
-        const auto* const bytes =
-            static_cast<const std::byte*>(static_cast<const void*>(end.data()));
+        const auto* const bytes = reinterpret_cast<const std::byte*>(end.data());
         found.push_back(socket_address::from_bytes({bytes, end.size()}));
     }
     if (found.empty()) return make_error_code(resolve_errc::host_not_found);
