@@ -58,6 +58,12 @@ struct question {
     transport over;
 };
 
+socket_address address_of(const conduit_asio::ip::address& host, std::uint16_t port) {
+    if (host.is_v4()) return socket_address::ipv4(host.to_v4().to_bytes(), port);
+    const conduit_asio::ip::address_v6 v6 = host.to_v6();
+    return socket_address::ipv6(v6.to_bytes(), port, static_cast<std::uint32_t>(v6.scope_id()));
+}
+
 template <class Protocol>
 result<addresses> ask(const question& asked) {
     conduit_asio::io_context context;
@@ -67,9 +73,7 @@ result<addresses> ask(const question& asked) {
     if (error) return from_asio_error(error);
     addresses found;
     for (const auto& one : answers) {
-        const auto end = one.endpoint();
-        const auto* const bytes = reinterpret_cast<const std::byte*>(end.data());
-        found.push_back(socket_address::from_bytes({bytes, end.size()}));
+        found.push_back(address_of(one.endpoint().address(), one.endpoint().port()));
     }
     if (found.empty()) return make_error_code(resolve_errc::host_not_found);
     return found;

@@ -65,7 +65,9 @@ public:
         for (;;) {
             const std::string line = co_await guest->listen();
             if (line.empty()) break;
-            co_await tell_others(&*guest, name + ": " + line);
+            std::string said = name;
+            said.append(": ").append(line);
+            co_await tell_others(&*guest, std::move(said));
         }
         guests_.erase(guest);
         co_await tell_others(nullptr, name + " has left");
