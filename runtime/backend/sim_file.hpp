@@ -15,7 +15,8 @@ namespace conduit {
 
 class sim_file final : public sim_open, public sim_source {
 public:
-    sim_file(sim_world& world, std::shared_ptr<sim_inode> file, handle_access allowed) noexcept
+    sim_file(sim_world& world, const std::shared_ptr<sim_inode>& file,
+             handle_access allowed) noexcept
         : sim_open(
               world, file,
               file->about.what == file_status::type::file ? handle_kind::file : handle_kind::other,
