@@ -141,7 +141,7 @@ CO_TEST_CASE("F3: a reader that stays open does not wake between two writers",
     auto next = co_await fifo_writer::open(path);
     auto sent = co_await next->write_some(bytes_of("next"));
     auto got = co_await reading;
-    REQUIRE(after - before == 1);  // of the sleep; also of the watchdog, if it happens to look
+    REQUIRE(after - before == 1);  // of the sleep here
     REQUIRE_FALSE(ended_early);
     REQUIRE(sent.value() == 4);
     REQUIRE(got.value() > 0);
