@@ -1,14 +1,16 @@
-# conduit_layer(<name> [PUBLIC <library>...] [PRIVATE <library>...]) makes a layer of its folder:
+# conduit_layer(<name> [INSTALL_DETAIL] [PUBLIC <library>...] [PRIVATE <library>...]) makes a layer
+# of its folder:
 #
 #   * the library conduit::<name>, from every source below the folder;
 #   * the spelling <conduit/<name>/x.hpp>, by a link in the build tree;
-#   * its installation: library, public headers (those directly in the folder) and export;
+#   * its installation: library, public headers (those directly in the folder) and export, and the
+#     headers in its detail/ where public templates include them;
 #   * conduit_<name>_headers, which compiles each public header alone.
 
 include(GNUInstallDirs)
 
 function(conduit_layer name)
-    cmake_parse_arguments(PARSE_ARGV 1 layer "" "" "PUBLIC;PRIVATE")
+    cmake_parse_arguments(PARSE_ARGV 1 layer "INSTALL_DETAIL" "" "PUBLIC;PRIVATE")
     set(target conduit_${name})
     set(folder "${CMAKE_CURRENT_SOURCE_DIR}")
     set(build_include "${PROJECT_BINARY_DIR}/include")
@@ -34,6 +36,10 @@ function(conduit_layer name)
 
     install(TARGETS ${target} EXPORT conduit-targets)
     install(FILES ${headers} DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/conduit/${name}")
+    if(layer_INSTALL_DETAIL)
+        file(GLOB detail CONFIGURE_DEPENDS "${folder}/detail/*.hpp")
+        install(FILES ${detail} DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/conduit/${name}/detail")
+    endif()
     set_property(GLOBAL APPEND PROPERTY CONDUIT_LAYERS ${name})
 
     conduit_compile_headers_alone(${name} ${headers})

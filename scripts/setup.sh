@@ -9,7 +9,8 @@ set -euo pipefail
 packages=(
     g++ cmake ninja-build ccache pkg-config      # the build
     libfmt-dev liburing-dev libasio-dev          # the library
-    catch2 libbenchmark-dev nlohmann-json3-dev   # the tests and benchmarks
+    nlohmann-json3-dev                           # the library, inside rpc/
+    catch2 libbenchmark-dev                      # the tests and benchmarks
 )
 dev_packages=(clang-19 libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19)
 

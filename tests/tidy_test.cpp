@@ -167,6 +167,7 @@ TEST_CASE("a layer includes only what it may know", "[tidy]") {
     expect("spelling", 2, "runtime/a.cpp", include("\"a.hpp\""));
     expect("private-header", 3, "runtime/a.hpp",
            in_header("<conduit/runtime/backend/backend.hpp>"));
+    expect("private-header", 3, "rpc/a.hpp", in_header("<conduit/channels/detail/x.hpp>"));
     expect("private-header", 2, "examples/a.cpp", include("<conduit/runtime/detail/x.hpp>"));
     expect("asio", 2, "channels/a.cpp", include("<asio.hpp>"));
     expect("asio", 2, "runtime/timer.cpp", include("<asio/io_context.hpp>"));
@@ -176,6 +177,10 @@ TEST_CASE("a layer includes only what it may know", "[tidy]") {
     expect("backend", 2, "tests/runtime/a.cpp", include("<liburing.h>"));
     expect("backend", 2, "examples/a.cpp", include("<sys/epoll.h>"));
 
+    const auto of_templates = check({{"rpc/a.hpp", in_header("<conduit/rpc/detail/x.hpp>")},
+                                     {"rpc/README.md", ""},
+                                     {"tests/rpc/a_test.cpp", licence}});
+    CHECK(of_templates.empty());
     expect_clean("runtime/asio.hpp.cpp", include("<asio.hpp>"));
     expect_clean("runtime/backend/a.cpp", include("<sys/epoll.h>"));
     expect_clean("runtime/backend/a.hpp", in_header("<conduit/runtime/backend/backend.hpp>"));
