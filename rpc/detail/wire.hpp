@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The frame engine: the bytes of docs/reference/wire-protocol.md to events and back, without any
+// I/O. What the frames of a call mean together is the business of connection.hpp.
+//
+//     frame_reader in(limits);
+//     in.feed(arrived, events);                       // calls events.on_open(...), on_data(...)
+//     if (in.broken()) ... in.why().text              // and the connection ends with GOAWAY
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace conduit::rpc::detail {
+
+enum class frame_type : std::uint8_t {
+    settings = 1,
+    open,
+    data,
+    end,
+    cancel,
+    credit,
+    ping,
+    pong,
+    goaway,
+};
+
+namespace frame_flag {
+inline constexpr std::uint8_t message = 0x01;
+inline constexpr std::uint8_t more = 0x02;
+inline constexpr std::uint8_t fin = 0x04;
+inline constexpr std::uint8_t sized = 0x08;
+inline constexpr std::uint8_t name = 0x10;
+inline constexpr std::uint8_t deadline = 0x20;     // OPEN
+inline constexpr std::uint8_t not_started = 0x20;  // END
+inline constexpr std::uint8_t meta = 0x40;
+inline constexpr std::uint8_t ignorable = 0x80;
+}  // namespace frame_flag
+
+/// Set in `stream` of a frame about a call that its receiver opened.
+inline constexpr std::uint32_t receivers_stream = 0x8000'0000;
+
+struct frame_header {
+    std::uint32_t length = 0;
+    frame_type type{};
+    std::uint8_t flags = 0;
+    std::uint16_t handles = 0;
+    std::uint32_t stream = 0;
+    std::uint32_t aux = 0;
+};
+
+inline constexpr std::size_t preface_size = 8;
+inline constexpr std::size_t frame_header_size = 16;
+inline constexpr std::size_t whole_message_max = 131'072;  // a longer one is cut
+inline constexpr std::size_t piece_max = 65'536;
+inline constexpr std::size_t aliases_max = 1024;
+inline constexpr std::size_t metadata_max = 8192;
+inline constexpr std::uint32_t no_retry_after = 0xffff'ffff;
+inline constexpr std::uint8_t version_highest = 1;
+inline constexpr std::uint8_t version_lowest = 1;
+
+/// What one side tells the other; the defaults are what is assumed before it was told.
+struct wire_settings {
+    std::uint32_t frame_max = 147'456;
+    std::uint32_t calls_max = 128;
+    std::uint32_t message_max = 4'194'304;
+    std::uint32_t window = 65'536;
+    std::uint32_t keep_alive_ms = 0;
+    std::uint32_t handles_max = 0;
+    std::string software;
+};
+
+enum class goaway_reason : std::uint8_t {
+    draining,
+    shutdown,
+    protocol,
+    too_large,
+    version,
+    too_much,
+    timeout,
+    refused,
+    handles,
+    internal,
+};
+
+/// Why a connection ends: what the peer is told, and what the log says.
+struct wire_fault {
+    goaway_reason reason = goaway_reason::protocol;
+    std::string text;
+};
+
+/// A message, or a piece of one, inside a frame. The bytes are valid during the event only.
+struct message_piece {
+    std::span<const std::byte> bytes;
+    std::uint32_t size = 0;  // of the whole message; the piece's own unless `sized`
+    std::uint16_t handles = 0;
+    bool present = false;  // a message may have 0 bytes
+    bool sized = false;    // the first piece of a cut message
+    bool more = false;
+    bool fin = false;
+};
+
+struct open_event {
+    std::uint32_t stream = 0;
+    std::uint32_t alias = 0;
+    std::string_view name;  // empty where the alias is known
+    std::optional<std::uint64_t> deadline_us;
+    std::span<const std::byte> metadata;
+    message_piece message;
+};
+
+struct data_event {
+    std::uint32_t stream = 0;
+    bool ours = false;  // the receiver of the frame opened the call
+    message_piece message;
+};
+
+struct end_event {
+    std::uint32_t stream = 0;
+    std::uint32_t status = 0;
+    std::uint32_t queue_us = 0;
+    std::uint32_t run_us = 0;
+    std::span<const std::byte> metadata;
+    std::span<const std::byte> message;  // the result or the fault
+    std::uint16_t handles = 0;
+    bool has_message = false;
+    bool not_started = false;
+};
+
+struct goaway_event {
+    goaway_reason reason{};
+    std::uint32_t opens = 0;
+    std::uint32_t retry_after_ms = no_retry_after;
+    std::string_view text;  // as it came: escape it before it is shown
+};
+
+/// What a frame_reader calls. One that returns false has had enough: feed() returns at once, and
+/// the reader is not to be fed again.
+class frame_events {
+public:
+    virtual bool on_settings(const wire_settings& theirs) = 0;
+    virtual bool on_open(const open_event& event) = 0;
+    virtual bool on_data(const data_event& event) = 0;
+    virtual bool on_end(const end_event& event) = 0;
+    virtual bool on_cancel(std::uint32_t stream, std::uint32_t status) = 0;
+    virtual bool on_credit(std::uint32_t stream, bool ours, std::uint32_t bytes) = 0;
+    virtual bool on_ping(std::uint64_t value) = 0;
+    virtual bool on_pong(std::uint64_t value) = 0;
+    virtual bool on_goaway(const goaway_event& event) = 0;
+    /// A frame of an unknown type that says it may be ignored.
+    virtual bool on_ignored(const frame_header& header) = 0;
+
+protected:
+    ~frame_events() = default;
+};
+
+/// Bytes in, events out. Frames are parsed where they are; only one that is cut by the end of what
+/// was fed is kept, in memory that grows with what has arrived.
+class frame_reader {
+public:
+    /// `ours` is what this side announces: its frame_max bounds what is taken.
+    explicit frame_reader(const wire_settings& ours);
+
+    /// Parses `bytes`. The same bytes in other portions give the same events.
+    void feed(std::span<const std::byte> bytes, frame_events& events);
+
+    /// The peer broke a rule of the protocol; nothing is parsed any more.
+    bool broken() const noexcept { return fault_.has_value(); }
+    const wire_fault& why() const noexcept { return *fault_; }
+
+    /// Whether preface and SETTINGS have come.
+    bool begun() const noexcept { return begun_; }
+    /// Whether nothing of a frame (or of the preface) is kept: the place where a stream may end.
+    bool between_frames() const noexcept { return kept_.empty(); }
+    /// How many bytes of a frame that is not complete are kept.
+    std::size_t kept() const noexcept { return kept_.size(); }
+
+private:
+    // The implementer's choice.
+    std::optional<wire_fault> fault_;
+    std::vector<std::byte> kept_;
+    std::size_t frame_max_;
+    bool begun_ = false;
+};
+
+// Writing. The put_ functions write at `to` and yield the place behind.
+
+std::byte* put_u16(std::byte* to, std::uint16_t value) noexcept;
+std::byte* put_u32(std::byte* to, std::uint32_t value) noexcept;
+std::byte* put_u64(std::byte* to, std::uint64_t value) noexcept;
+std::byte* put_header(std::byte* to, const frame_header& header) noexcept;
+
+/// Preface and SETTINGS.
+std::vector<std::byte> make_greeting(const wire_settings& ours);
+
+using small_frame = std::array<std::byte, frame_header_size>;
+small_frame make_cancel(std::uint32_t stream, std::uint32_t status) noexcept;
+/// `ours`: the sender of the CREDIT opened the call.
+small_frame make_credit(std::uint32_t stream, bool ours, std::uint32_t bytes) noexcept;
+std::array<std::byte, frame_header_size + 8> make_ping(std::uint64_t value) noexcept;
+std::array<std::byte, frame_header_size + 8> make_pong(std::uint64_t value) noexcept;
+/// A text beyond 1,024 bytes is cut.
+std::vector<std::byte> make_goaway(goaway_reason reason, std::uint32_t opens,
+                                   std::uint32_t retry_after_ms, std::string_view text);
+
+}  // namespace conduit::rpc::detail
