@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <type_traits>
@@ -79,4 +80,30 @@ TEST_CASE("misuse of a result is named", "[runtime][result]") {
     const std::string no_reason =
         test::stderr_of_death([] { result<int> none{std::error_code()}; });
     REQUIRE_THAT(no_reason, Catch::Contains("an error code of zero is no reason"));
+}
+
+namespace {
+
+class refusal : public std::runtime_error {
+public:
+    explicit refusal(const std::string& why) : std::runtime_error(why) {}
+};
+
+}  // namespace
+
+TEST_CASE("a result's reason may be an exception, which value() throws", "[runtime][result]") {
+    const result<int, refusal> good = 7;
+    const result<int, refusal> bad = refusal("no room");
+    const result<void, refusal> done;
+    const result<void, refusal> undone = refusal("no time");
+
+    REQUIRE(good.value() == 7);
+    REQUIRE_FALSE(bad);
+    REQUIRE(std::string(bad.error().what()) == "no room");
+    REQUIRE_THROWS_AS(bad.value(), refusal);
+    REQUIRE(done);
+    done.value();
+    REQUIRE(std::string(undone.error().what()) == "no time");
+    REQUIRE_THROWS_AS(undone.value(), refusal);
+    REQUIRE_DIES("asked for its error", good.error());
 }

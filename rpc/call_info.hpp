@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Who calls, and how: what a procedure can ask about the call it is serving, without a parameter
+// for it in the contract.
+//
+//     conduit::task<void> put(entry e) override {
+//         const rpc::call_info& call = co_await rpc::this_call();
+//         if (call.peer() && call.peer()->uid != 0) throw rpc::fault(...);
+//     }
+
+#pragma once
+
+#include <conduit/runtime/clock.hpp>
+#include <conduit/runtime/context.hpp>
+#include <conduit/runtime/io_message.hpp>
+#include <conduit/runtime/task.hpp>
+#include <conduit/runtime/within.hpp>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace conduit::rpc {
+
+/// The names and values that go with a call beside its parameters.
+using metadata = std::map<std::string, std::string, std::less<>>;
+
+/// Lives as long as the procedure runs.
+class call_info {
+public:
+    /// "demo.calculator.v1/add".
+    std::string_view method() const noexcept { return method_; }
+
+    /// Who the other side was when it connected, or sent its first bytes: known on Unix sockets.
+    const std::optional<credentials>& peer() const noexcept { return *peer_; }
+
+    /// When the caller stops waiting; time_point::max() when it said nothing.
+    clock::time_point deadline() const noexcept { return deadline_; }
+
+    /// What the caller sent along.
+    const metadata& sent() const noexcept { return sent_; }
+
+protected:
+    call_info(std::string_view method, const std::optional<credentials>& peer) noexcept
+        : method_(method), peer_(&peer) {}
+    ~call_info() = default;
+
+    std::string_view method_;
+    const std::optional<credentials>* peer_;
+    clock::time_point deadline_ = clock::time_point::max();
+    metadata sent_;
+};
+
+inline constexpr trace_key<const call_info*> call_key{};
+
+/// Yields the call that is being served; asserts that there is one. Never waits.
+class this_call_awaiter {
+public:
+    using conduit_awaitable = void;
+    bool await_ready() const noexcept { return true; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> /*awaiting*/) const noexcept {}
+    const call_info& await_resume() const noexcept;
+};
+inline this_call_awaiter this_call() noexcept { return {}; }
+
+}  // namespace conduit::rpc

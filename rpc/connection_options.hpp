@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The limits of a connection; what the peer may cost is bounded by them. See connection.hpp.
+//
+//     rpc::connection_options().calls_max(1024).message_max(16 * 1024 * 1024)
+
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace conduit::rpc {
+
+/// How a connection is made. Each setter returns the options, to be chained. Sizes are bytes.
+class connection_options {
+public:
+    /// How many calls the peer may have under way here, 128 to 65,536.
+    connection_options& calls_max(std::uint32_t n) noexcept { return set(calls_max_, n); }
+    /// The longest message taken, 64 KiB to 64 MiB; 4 MiB unless set.
+    connection_options& message_max(std::uint32_t n) noexcept { return set(message_max_, n); }
+    /// What one stream of messages may send ahead of its consumer, 64 KiB to 16 MiB.
+    connection_options& window(std::uint32_t n) noexcept { return set(window_, n); }
+    /// What arguments, unread messages and half messages of the peer may take in all; 8 MiB.
+    connection_options& memory_max(std::size_t n) noexcept { return set(memory_max_, n); }
+    /// What may wait to be sent before senders wait; 1 MiB.
+    connection_options& output_max(std::size_t n) noexcept { return set(output_max_, n); }
+    /// Handles taken with one message, at most 16. Unix sockets only; 16 there unless set.
+    connection_options& handles_max(std::uint32_t n) noexcept { return set(handles_max_, n); }
+    /// How often to hear something of the peer; zero, the default: need not.
+    connection_options& keep_alive(std::chrono::milliseconds every) noexcept {
+        return set(keep_alive_, every);
+    }
+    /// How long the peer may take to say who it is; 5 s.
+    connection_options& greeting_within(std::chrono::milliseconds time) noexcept {
+        return set(greeting_within_, time);
+    }
+
+    std::uint32_t calls_max() const noexcept { return calls_max_; }
+    std::uint32_t message_max() const noexcept { return message_max_; }
+    std::uint32_t window() const noexcept { return window_; }
+    std::size_t memory_max() const noexcept { return memory_max_; }
+    std::size_t output_max() const noexcept { return output_max_; }
+    std::uint32_t handles_max() const noexcept { return handles_max_; }
+    std::chrono::milliseconds keep_alive() const noexcept { return keep_alive_; }
+    std::chrono::milliseconds greeting_within() const noexcept { return greeting_within_; }
+
+private:
+    template <class T>
+    connection_options& set(T& field, T value) noexcept {
+        field = value;
+        return *this;
+    }
+
+    std::uint32_t calls_max_ = 128;
+    std::uint32_t message_max_ = 4 * 1024 * 1024;
+    std::uint32_t window_ = 64 * 1024;
+    std::size_t memory_max_ = std::size_t{8} * 1024 * 1024;
+    std::size_t output_max_ = std::size_t{1024} * 1024;
+    std::uint32_t handles_max_ = 16;
+    std::chrono::milliseconds keep_alive_{0};
+    std::chrono::milliseconds greeting_within_{5000};
+};
+
+}  // namespace conduit::rpc

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The messages of one direction of a call: what a message_outlet sends arrives at the message_inlet
+// at the other side, paced by credit. Parameter lists and single results that fit into one frame
+// need neither; see outgoing_call.hpp and incoming_call.hpp.
+//
+//     auto may = co_await outlet.until_ready();               // credit, and room in the output
+//     if (!may) co_return;                                    // the call is over or was stopped
+//     encode_fields(outlet.begin(size), outlet.handles(), item);
+//     outlet.send();
+//
+//     while (true) {
+//         auto came = co_await inlet.next();                  // result<bool>
+//         if (!came || !*came) break;
+//         decode_fields(inlet.front().bytes, limits, inlet.front().handles, item);
+//         inlet.pop();                                        // its credit goes back
+//     }
+
+#pragma once
+
+#include <conduit/rpc/detail/wire.hpp>
+#include <conduit/runtime/intrusive_list.hpp>
+#include <conduit/runtime/operation.hpp>
+#include <conduit/runtime/result.hpp>
+#include <conduit/runtime/unique_fd.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <vector>
+
+namespace conduit::rpc::detail {
+
+class connection_state;
+
+struct with_large_message;  // tag: an outlet that has pieces to send
+
+/// A message where it arrived: valid until the call that handed it over returns, or until pop().
+struct received_message {
+    std::span<const std::byte> bytes;
+    std::span<unique_fd> handles;
+};
+
+/// A whole message that is to be sent in pieces.
+struct large_message {
+    std::vector<std::byte> bytes;
+    std::size_t sent = 0;
+    bool last = false;
+    std::vector<unique_fd> handles;  // with the last piece
+};
+
+/// Sends the messages of a call. One task at a time; belongs to its call, which outlives it.
+class message_outlet : public list_hook<with_large_message> {
+public:
+    /// `stream` as this side writes it, with receivers_stream where the peer opened the call.
+    message_outlet(connection_state& on, std::uint32_t stream, std::uint32_t window) noexcept
+        : on_(&on), credit_(window), stream_(stream) {}
+    message_outlet(const message_outlet&) = delete;
+    message_outlet& operator=(const message_outlet&) = delete;
+    ~message_outlet();
+
+    class wait_operation;
+    /// Waits until a message may be begun. Fails with errc::closed when the call is over or the
+    /// connection down, and with errc::cancelled or errc::timed_out when this wait was ended.
+    wait_operation until_ready() noexcept;
+    bool is_ready() const noexcept;
+
+    /// Where to write a message of `size` bytes, all of it, before anything else is sent on the
+    /// connection; then send(). Handles that go with it are put into handles() meanwhile.
+    std::byte* begin(std::size_t size);
+    std::vector<unique_fd>& handles() noexcept { return handles_; }
+    void send(bool last = false);
+
+    /// Says that no further message comes, where the last one was not sent as such.
+    void finish();
+
+    /// The call is over: whoever waits learns errc::closed.
+    void close() noexcept;
+    bool is_closed() const noexcept { return closed_; }
+
+    // For the connection.
+    bool add_credit(std::uint32_t bytes) noexcept;  // false: more than there can be
+    bool has_pieces() const noexcept { return large_ != nullptr && credit_ > 0; }
+    void send_piece();
+    void begin_large(std::unique_ptr<large_message> message) noexcept;
+    void wake_if_ready() noexcept;
+
+private:
+    friend class wait_operation;
+
+    connection_state* on_;
+    std::int64_t credit_;
+    std::uint32_t stream_;
+    bool closed_ = false;
+    bool finished_ = false;
+    std::uint32_t begun_size_ = 0;
+    wait_operation* waiting_ = nullptr;
+    std::vector<unique_fd> handles_;
+    std::unique_ptr<large_message> large_;
+};
+
+class message_outlet::wait_operation final : public operation {
+public:
+    explicit wait_operation(message_outlet& awaited) noexcept : outlet_(&awaited) {}
+    wait_operation(wait_operation&&) noexcept = default;
+    ~wait_operation();
+
+    const char* name() const noexcept override { return "rpc send"; }
+    void cancel() noexcept override;
+    result<void> await_resume() const;
+
+private:
+    progress start() override;
+
+    message_outlet* outlet_;
+};
+
+inline message_outlet::wait_operation message_outlet::until_ready() noexcept {
+    return wait_operation(*this);
+}
+
+/// Queues the messages of a call until they are taken. One task at a time; belongs to its call.
+class message_inlet {
+public:
+    message_inlet(connection_state& on, std::uint32_t stream, std::uint32_t window) noexcept
+        : on_(&on), stream_(stream), window_(window) {}
+    message_inlet(const message_inlet&) = delete;
+    message_inlet& operator=(const message_inlet&) = delete;
+    ~message_inlet();
+
+    class next_operation;
+    /// Waits for a message: true when front() is one, false at the end of them, also where the call
+    /// has failed. Fails with errc::cancelled or errc::timed_out when this wait was ended; nothing
+    /// is lost then.
+    next_operation next() noexcept;
+
+    /// The oldest message. To be called after next() said true, until pop().
+    received_message front() noexcept;
+    void pop() noexcept;
+    /// Nothing more is wanted: what is there and what comes is dropped, with its credit given back
+    /// no more.
+    void abandon() noexcept;
+
+    // For the connection. `take` yields why the connection ends, if it does.
+    enum class verdict : std::uint8_t { taken, no_memory, broken };
+    verdict take(const message_piece& piece, std::vector<unique_fd> handles);
+    void end() noexcept;
+
+private:
+    friend class next_operation;
+    struct message {
+        std::vector<unique_fd> handles;
+        std::uint32_t size = 0;
+    };
+    bool has_front() const noexcept { return whole_ > 0; }
+    void wake() noexcept;
+
+    connection_state* on_;
+    std::uint32_t stream_;
+    std::uint32_t window_;
+    std::uint32_t owed_ = 0;        // consumed, and not yet given back as credit
+    std::size_t reserved_ = 0;      // charged to the connection
+    std::vector<std::byte> bytes_;  // of the messages in messages_, from read_ on
+    std::size_t read_ = 0;
+    std::deque<message> messages_;
+    std::size_t whole_ = 0;      // how many of them have come in full
+    std::uint32_t missing_ = 0;  // of the last one
+    next_operation* waiting_ = nullptr;
+    bool ended_ = false;
+    bool abandoned_ = false;
+};
+
+class message_inlet::next_operation final : public operation {
+public:
+    explicit next_operation(message_inlet& awaited) noexcept : inlet_(&awaited) {}
+    next_operation(next_operation&&) noexcept = default;
+    ~next_operation();
+
+    const char* name() const noexcept override { return "rpc receive"; }
+    void cancel() noexcept override;
+    result<bool> await_resume() const;
+
+private:
+    progress start() override;
+
+    message_inlet* inlet_;
+};
+
+inline message_inlet::next_operation message_inlet::next() noexcept {
+    return next_operation(*this);
+}
+
+}  // namespace conduit::rpc::detail

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What a connection has to know of a method of an interface. CONDUIT_INTERFACE makes the rows; they
+// are never destroyed, and calls refer to them.
+
+#pragma once
+
+#include <conduit/runtime/clock.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace conduit::rpc::detail {
+
+class incoming_call;
+struct received_message;
+
+/// Begins a procedure: decodes the parameter list, which is valid during this only, and calls
+/// start() or refuse() of the call.
+using serve_function = void (*)(void* object, std::unique_ptr<incoming_call> call,
+                                received_message arguments);
+
+struct method_row {
+    std::string_view full_name;   // "demo.calculator.v1/add"
+    std::string_view name;        // "add"
+    std::string_view parameters;  // "lhs, rhs", or empty
+    serve_function serve = nullptr;
+    bool request_stream = false;   // some parameter is a stream
+    bool response_stream = false;  // the result is one
+    bool one_way = false;
+    bool idempotent = false;
+    bool takes_handles = false;                         // some parameter has a handle in it
+    bool gives_handles = false;                         // the result has
+    clock::duration deadline = clock::duration::max();  // unless the caller has a shorter one
+};
+
+}  // namespace conduit::rpc::detail
