@@ -10,7 +10,8 @@ command -v clang-tidy-19 >/dev/null || scripts/setup.sh --dev
 cmake --preset tsan >/dev/null
 
 if [[ $# -eq 0 ]]; then
-    mapfile -d '' -t files < <(find runtime channels rpc tools examples -name '*.cpp' -print0 | sort -z)
+    mapfile -d '' -t files < <(
+        find runtime channels rpc tools examples -name '*.cpp' -print0 | sort -z)
 else
     files=("$@")
 fi

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What is left of a message's limits while it is decoded, and the first thing that went wrong.
+// codec_reader.hpp decodes C++ types with it, json.cpp whatever a schema describes.
+
+#pragma once
+
+#include <conduit/rpc/decode_limits.hpp>
+#include <conduit/rpc/decode_result.hpp>
+#include <conduit/runtime/unique_fd.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace conduit::rpc::detail {
+
+/// What malloc adds to a block: its header, and what it rounds up by.
+inline constexpr std::size_t allocation_overhead = 16;
+
+/// The failing calls yield null, or false, so that they end the caller's own return statement; they
+/// are out of line, for the way of a good message leads past them.
+class decode_state {
+public:
+    decode_state(std::span<const std::byte> bytes, const decode_limits& limits,
+                 std::span<unique_fd> handles) noexcept
+        : begin_(bytes.data()), limits_(limits), handles_(handles) {}
+
+    /// Charges for one block of memory before it is taken.
+    [[nodiscard]] bool charge(std::size_t bytes, const std::byte* at, std::string_view what) {
+        const std::size_t room = limits_.output_bytes() - output_;
+        if (bytes > room || allocation_overhead > room - bytes) [[unlikely]] {
+            return too_much_output(bytes, at, what);
+        }
+        output_ += bytes + allocation_overhead;
+        return true;
+    }
+
+    /// Charges for elements, and for the block or blocks of memory that they take.
+    [[nodiscard]] bool charge_elements(std::size_t count, std::size_t bytes_each,
+                                       const std::byte* at, std::string_view what) {
+        if (count > limits_.elements() - elements_) [[unlikely]] {
+            return too_many_elements(count, at, what);
+        }
+        elements_ += count;
+        // Neither overflows: a count has 32 bits, and no type has 2^32 bytes.
+        return count == 0 || charge(count * bytes_each, at, what);
+    }
+
+    [[nodiscard]] bool enter(const std::byte* at) {
+        if (depth_ == limits_.depth()) [[unlikely]]
+            return too_deep(at);
+        ++depth_;
+        return true;
+    }
+    void leave() noexcept { --depth_; }
+
+    /// Takes a handle out of the list, each once.
+    [[nodiscard]] bool take_handle(std::uint32_t number, unique_fd& into, const std::byte* at);
+
+    [[gnu::cold]] const std::byte* truncated(const std::byte* at, std::uint64_t wanted,
+                                             std::uint64_t left, std::string_view what);
+    [[gnu::cold]] bool fail(decode_errc code, const std::byte* at, std::string_view what,
+                            std::uint64_t wanted = 0, std::uint64_t limit = 0);
+
+    /// Adds to the front of the failure's path while the failure is on its way out.
+    [[gnu::cold]] const std::byte* in_field(std::string_view name);
+    [[gnu::cold]] const std::byte* in_element(std::size_t index);
+
+    /// After the last field: every handle that came must have been taken.
+    decode_result finish(bool good, const std::byte* end);
+
+    std::size_t elements() const noexcept { return elements_; }
+
+private:
+    [[gnu::cold]] bool too_much_output(std::size_t bytes, const std::byte* at,
+                                       std::string_view what);
+    [[gnu::cold]] bool too_many_elements(std::size_t count, const std::byte* at,
+                                         std::string_view what);
+    [[gnu::cold]] bool too_deep(const std::byte* at);
+
+    const std::byte* begin_;
+    decode_limits limits_;
+    std::size_t output_ = 0;
+    std::size_t elements_ = 0;
+    std::size_t depth_ = 0;
+    std::span<unique_fd> handles_;
+    std::size_t taken_ = 0;
+    std::unique_ptr<decode_failure> failure_;
+};
+
+}  // namespace conduit::rpc::detail
