@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Fuzzes what reads bytes of unknown origin, with clang 19's libFuzzer and the preset asan.
+#
+#     scripts/fuzz.sh                               every target for 20 seconds, then the canaries
+#     scripts/fuzz.sh --seconds 600 fuzz_address    one target for longer
+#
+# An input that crashes is kept below build/fuzz/crashes/, and the last lines say how to run it again.
+# What the fuzzer found interesting stays in build/fuzz/corpus/, where the next run starts.
+# A canary has a planted bug: the script fails if the fuzzer does not find that.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+seconds=20
+canary_seconds=60
+targets=()
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --seconds) seconds=${2:?--seconds needs a number}; shift 2 ;;
+        -*) echo "usage: scripts/fuzz.sh [--seconds N] [TARGET...]" >&2; exit 2 ;;
+        *) targets+=("$1"); shift ;;
+    esac
+done
+if [[ ${#targets[@]} -eq 0 ]]; then
+    mapfile -t targets < <(cd tests/fuzz && ls fuzz_*.cpp | sed 's/\.cpp$//')
+fi
+
+scripts/setup.sh --dev
+cmake --preset asan >/dev/null </dev/null
+cmake --build --preset asan --target "${targets[@]}" </dev/null
+
+symbolizer=external_symbolizer_path=/usr/bin/llvm-symbolizer-19
+export ASAN_OPTIONS=$symbolizer UBSAN_OPTIONS=$symbolizer:print_stacktrace=1
+mkdir -p build/fuzz/log
+
+# run TARGET SECONDS: one program, its words into build/fuzz/log/TARGET
+run() {
+    local target=$1 found=build/fuzz/corpus/$1 crashes=build/fuzz/crashes/$1
+    local folders=("$found")
+    mkdir -p "$found" "$crashes"
+    [[ -d tests/fuzz/corpus/$target ]] && folders+=("tests/fuzz/corpus/$target")
+    build/asan/tests/fuzz/"$target" -max_total_time="$2" -timeout=5 -rss_limit_mb=1024 \
+        -max_len=4096 -print_final_stats=1 -artifact_prefix="$crashes/" "${folders[@]}" \
+        >build/fuzz/log/"$target" 2>&1 </dev/null
+}
+
+# one TARGET: fails if a target crashes, or if a canary does not
+one() {
+    local target=$1 log=build/fuzz/log/$1
+    if [[ $target == *_canary ]]; then
+        rm -rf build/fuzz/corpus/"$target"
+        if run "$target" "$canary_seconds"; then
+            echo "$target: the planted bug was not found in $canary_seconds s, so nothing else would be"
+            return 1
+        elif ! grep -qE '^(==[0-9]+== ?ERROR: (AddressSanitizer|libFuzzer)|fuzz: )' "$log"; then
+            tail -n 20 "$log"
+            echo "$target: did not run"
+            return 1
+        fi
+        echo "$target: the planted bug was found"
+    elif run "$target" "$seconds"; then
+        echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs, none crashed"
+    else
+        tail -n 60 "$log"
+        sed -n "s|.*Test unit written to |$target: run it again with build/asan/tests/fuzz/$target |p" \
+            "$log"
+        echo "$target: failed"
+        return 1
+    fi
+}
+
+export -f run one
+export seconds canary_seconds
+status=0
+printf '%s\0' "${targets[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'one "$1"' fuzz || status=1
+
+total=0
+for target in "${targets[@]}"; do
+    [[ $target == *_canary ]] && continue
+    inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz/log/$target")
+    total=$((total + ${inputs:-0}))
+done
+echo "fuzz: $total inputs in all"
+exit "$status"
