@@ -43,6 +43,8 @@ public:
     virtual task<result<std::size_t>> send(const outgoing_message& message);
     virtual task<result<std::size_t>> receive(incoming_message& message);
     virtual task<result<credentials>> peer_credentials();
+    /// Whether send() takes handles along.
+    virtual bool carries_handles() const noexcept { return false; }
     virtual io_handle* source_handle() noexcept { return nullptr; }
     virtual io_handle* sink_handle() noexcept { return nullptr; }
 };
@@ -217,6 +219,9 @@ public:
         } else {
             return stream_interface::send(message);
         }
+    }
+    bool carries_handles() const noexcept override {
+        return requires(Stream& stream, const outgoing_message& message) { stream.send(message); };
     }
     task<result<std::size_t>> receive(incoming_message& message) override {
         if constexpr (requires { stream_.receive(message); }) {

@@ -1,12 +1,223 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What is behind a connection: reader, writer, and the tables of calls. The calls use what is
-// public here; users see connection.hpp.
+// What is behind a connection: reader, writer, and the tables of the calls of both sides. Calls
+// reach the wire through it; users see connection.hpp.
 
 #pragma once
 
+#include <conduit/channels/any_stream.hpp>
+#include <conduit/rpc/connection.hpp>
+#include <conduit/rpc/detail/incoming_call.hpp>
+#include <conduit/rpc/detail/out_buffer.hpp>
+#include <conduit/rpc/detail/outgoing_call.hpp>
+#include <conduit/rpc/detail/outgoing_table.hpp>
+#include <conduit/rpc/detail/token_bucket.hpp>
+#include <conduit/rpc/detail/wire.hpp>
+#include <conduit/runtime/event.hpp>
+#include <conduit/runtime/task_group.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
 namespace conduit::rpc::detail {
 
-class connection_state;
+class connection_state final : private frame_events {
+public:
+    connection_state(any_stream over, const service_table* offers,
+                     const connection_options& options);
+    connection_state(const connection_state&) = delete;
+    connection_state& operator=(const connection_state&) = delete;
+    ~connection_state();
+
+    // For those who open calls.
+    bool is_open() const noexcept;
+    bool can_open(const method_row& method) const noexcept;
+    class open_operation;
+    /// Waits for a free number and room in the output, first come, first served.
+    open_operation until_open() noexcept;
+    /// Throws a fault that says that nothing was sent.
+    task<void> until_can_open(const method_row& method);
+
+    // For calls.
+    out_buffer& output() noexcept { return output_; }
+    /// Something was put into the output.
+    void wake_writer() noexcept {
+        if (!work_.is_set()) work_.set();
+    }
+    bool has_room() const noexcept { return !is_over() && output_.size() < options_.output_max(); }
+    void wait_for_room(message_outlet& outlet) noexcept { room_waiters_.push_back(&outlet); }
+    void forget_room(message_outlet& outlet) noexcept;
+    void add_large(message_outlet& outlet) noexcept;
+    bool charge(std::size_t bytes) noexcept;
+    void release(std::size_t bytes) noexcept { charged_ -= bytes; }
+    const wire_settings& theirs() const noexcept { return theirs_; }
+    const wire_settings& ours() const noexcept { return ours_; }
+    bool greeted() const noexcept { return greeted_.is_set(); }
+    outgoing_table& made() noexcept { return made_; }
+    std::uint32_t next_sequence() noexcept { return opened_++; }
+    /// The alias of a method, and whether the peer must be told its name.
+    struct alias {
+        std::uint32_t number;
+        bool is_new;
+    };
+    alias alias_of(const method_row& method);
+    void alias_sent(const method_row& method);
+    void call_abandoned(std::uint32_t number) noexcept;
+    void call_ended() noexcept;                                // an outgoing one has its END
+    void served(std::uint32_t stream, bool in_time) noexcept;  // an incoming one is gone
+    void start(task<void> procedure) { procedures_.spawn(std::move(procedure), "rpc procedure"); }
+    clock::time_point begin_run() const noexcept;
+    void end_run(clock::time_point at) noexcept { last_end_ = at; }
+    const std::optional<credentials>& peer() const noexcept { return peer_; }
+    connection_counters& counters() noexcept { return counters_; }
+    std::size_t handles_max() const noexcept;
+
+    // For the connection.
+    event& down_event() noexcept { return down_event_; }
+    bool is_down() const noexcept { return down_; }
+    /// Down, or going: nothing is sent for calls any more.
+    bool is_over() const noexcept { return ending_ || down_; }
+    const std::optional<wire_fault>& why() const noexcept { return why_; }
+    task<void> drain();
+    void close_now() noexcept;
+    std::size_t served_now() const noexcept { return served_now_; }
+
+private:
+    struct incoming_entry {
+        incoming_call* call = nullptr;
+        std::unique_ptr<incoming_call> gathering;  // its parameter list is not complete
+        const service_table::bound_method* bound = nullptr;
+        bool taken = false;
+    };
+
+    bool on_settings(const wire_settings& theirs) override;
+    bool on_open(const open_event& event) override;
+    bool on_data(const data_event& event) override;
+    bool on_end(const end_event& event) override;
+    bool on_cancel(std::uint32_t stream, std::uint32_t status) override;
+    bool on_credit(std::uint32_t stream, bool ours, std::uint32_t bytes) override;
+    bool on_ping(std::uint64_t value) override;
+    bool on_pong(std::uint64_t value) override;
+    bool on_goaway(const goaway_event& event) override;
+    bool on_ignored(const frame_header& header) override;
+
+    task<void> read();
+    task<void> read_copied();
+    task<void> write();
+    task<result<std::size_t>> write_some();
+    task<void> finish_writing();
+    task<void> force_down();
+    task<void> expect_greeting();
+    void send_ping(std::uint64_t value);
+    task<void> keep_alive(clock::duration every);
+    task<void> watch_abandoned();
+    void arrived(std::span<const std::byte> bytes, ancillary_data* along);
+    void reading_ended(std::error_code why) noexcept;
+
+    struct their_alias {
+        const service_table::bound_method* bound = nullptr;
+        bool named = false;
+    };
+    their_alias* alias_in(const open_event& event);
+    bool open_known(const open_event& event, const service_table::bound_method& bound,
+                    std::vector<unique_fd> handles);
+    bool begin_gathering(const open_event& event, std::unique_ptr<incoming_call> call,
+                         const service_table::bound_method& bound);
+    bool gathered(incoming_entry& entry, std::uint32_t stream);
+    bool data_of_ours(const data_event& event, std::vector<unique_fd> handles);
+    bool data_of_theirs(const data_event& event, std::vector<unique_fd> handles);
+    bool flow_error(message_inlet::verdict said, std::uint32_t stream);
+    bool refuse_open(std::uint32_t stream, status code, std::string_view text);
+    incoming_entry* incoming(std::uint32_t stream) noexcept;
+    std::optional<std::vector<unique_fd>> take_handles(std::uint16_t count);
+    bool skip_frame();
+
+    /// The connection ends: the peer is told why, what was written is flushed, then it is down.
+    bool end(goaway_reason reason, std::string text);
+    /// It is down: everything that waits for it learns so.
+    void go_down(goaway_reason reason, std::string text) noexcept;
+    void stop_calls() noexcept;
+    void fill_output();
+    void make_room_known() noexcept;
+    void admit() noexcept;
+    void note_quiet() noexcept;
+
+    any_stream stream_;
+    const service_table* offers_;
+    connection_options options_;
+    wire_settings ours_;
+    wire_settings theirs_;
+    frame_reader reader_;
+    out_buffer output_;
+
+    outgoing_table made_;
+    std::uint32_t opened_ = 0;
+    std::vector<const method_row*> aliases_;  // ours, by number
+    intrusive_list<operation, in_queue> openers_;
+    std::size_t promised_ = 0;  // numbers, to openers that were woken
+
+    std::vector<incoming_entry> incoming_;
+    std::vector<their_alias> their_aliases_;
+    std::size_t served_now_ = 0;
+    std::uint32_t opens_seen_ = 0;
+    clock::time_point last_end_{};
+
+    std::deque<unique_fd> handles_;  // arrived, and not taken by a frame
+    std::deque<message_outlet*> room_waiters_;
+    intrusive_list<message_outlet, with_large_message> large_;
+    std::size_t charged_ = 0;
+
+    token_bucket cancels_{1000, 33};
+    token_bucket glitches_{10'000, 330};
+    token_bucket pings_{1000, 33};
+    std::optional<std::uint64_t> pong_;
+
+    event work_;        // for the writer
+    event greeted_;     // the peer's settings have come
+    event quiet_;       // no call is under way, while draining
+    event peer_ended_;  // nothing more comes
+    event down_event_;
+    std::optional<wire_fault> why_;
+    std::optional<credentials> peer_;
+    connection_counters counters_;
+    bool draining_ = false;       // this side opens no more
+    bool peer_draining_ = false;  // nor does the other want it
+    bool ending_ = false;
+    bool down_ = false;
+    bool watching_abandoned_ = false;
+    std::uint32_t not_begun_from_ = 0xffff'ffff;  // as the peer's GOAWAY said
+    bool peer_said_ = false;
+
+    task_group procedures_;  // use what is above
+    task_group tasks_;
+};
+
+/// Waits for its turn to open a call.
+class connection_state::open_operation final : public operation {
+public:
+    explicit open_operation(connection_state& on) noexcept : on_(&on) {}
+    open_operation(open_operation&&) noexcept = default;
+    ~open_operation();
+
+    const char* name() const noexcept override { return "rpc open"; }
+    void cancel() noexcept override { complete(cancelled_outcome); }
+    /// A zero code when there is a number and room, or the connection has gone.
+    std::error_code await_resume() noexcept;
+
+private:
+    progress start() override;
+
+    connection_state* on_;
+};
+
+inline connection_state::open_operation connection_state::until_open() noexcept {
+    return open_operation(*this);
+}
 
 }  // namespace conduit::rpc::detail

@@ -13,7 +13,8 @@
 //         auto may = co_await call->until_ready();            // room in the output
 //         if (!may) co_return;
 //         encode_fields(call->begin(size), call->handles(), sum);
-//         call->reply();                                      // END
+//         if (call->reply()) co_return;                       // END
+//         ...                                                 // a long one: see reply()
 //     }
 
 #pragma once
@@ -64,10 +65,12 @@ public:
     bool is_ready() const noexcept;
 
     /// Where to write the result, all `size` bytes of it, before anything else is sent on the
-    /// connection; then reply(). One that is too long for a frame is sent in pieces.
+    /// connection; then reply(). Throws fault(resource_exhausted) beyond the peer's message_max.
     std::byte* begin(std::size_t size);
     std::vector<unique_fd>& handles() noexcept { return handles_; }
-    void reply();
+    /// END. False for a result that is too long for a frame and goes in pieces: then wait
+    /// until_ready() and reply_nothing().
+    [[nodiscard]] bool reply();
     /// END with status 0 and no result: a void procedure, or after the last item.
     void reply_nothing();
     /// END with a fault.
@@ -80,22 +83,36 @@ public:
 
     /// The context of the procedure, while it runs: what CANCEL stops.
     void run_in(context* where) noexcept;
+    const void* key_value() const noexcept { return &self_; }
+
+    // For the connection.
+    void cancel(stop_reason why) noexcept;
+
+    bool takes_handles() const noexcept { return method_row_->takes_handles; }
+    message_inlet* has_inlet() noexcept { return inlet_.get(); }
+    message_outlet* has_outlet() noexcept { return outlet_.get(); }
+    void set_deadline(std::uint64_t microseconds) noexcept;
 
 private:
     friend class connection_state;
 
     message_inlet& inlet();
-    void end(status code);
+    /// The header and the times of END at `at`; yields the place behind.
+    std::byte* write_end(std::byte* at, status code, std::uint8_t flags, std::size_t body) noexcept;
+    void end_with_fault(const fault& why, std::uint8_t flags);
 
+    connection_state* on_;
+    const method_row* method_row_;
+    const call_info* self_ = this;  // what call_key finds
+    std::byte* header_ = nullptr;   // of the END that was begun
     std::uint32_t stream_;
-    std::uint32_t queue_us_ = 0;
     clock::time_point arrived_{};
     clock::time_point started_{};
     std::size_t charged_ = 0;
     context* where_ = nullptr;
-    bool cancelled_ = false;
+    stop_reason cancelled_ = stop_reason::none;
     bool ended_ = false;
-    std::uint32_t begun_size_ = 0;
+    std::size_t begun_size_ = 0;
     std::vector<unique_fd> handles_;
     std::unique_ptr<message_outlet> outlet_;
     std::unique_ptr<message_inlet> inlet_;

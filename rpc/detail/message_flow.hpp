@@ -27,6 +27,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -80,6 +82,7 @@ public:
     bool is_closed() const noexcept { return closed_; }
 
     // For the connection.
+    void room_came() noexcept;
     bool add_credit(std::uint32_t bytes) noexcept;  // false: more than there can be
     bool has_pieces() const noexcept { return large_ != nullptr && credit_ > 0; }
     void send_piece();
@@ -89,12 +92,17 @@ public:
 private:
     friend class wait_operation;
 
+    void write_header(std::byte* at, std::size_t size, std::uint8_t flags, std::uint64_t position,
+                      std::vector<unique_fd> handles);
+
     connection_state* on_;
     std::int64_t credit_;
     std::uint32_t stream_;
     bool closed_ = false;
     bool finished_ = false;
-    std::uint32_t begun_size_ = 0;
+    bool waits_for_room_ = false;
+    std::byte* header_ = nullptr;  // of the message that was begun
+    std::size_t begun_size_ = 0;
     wait_operation* waiting_ = nullptr;
     std::vector<unique_fd> handles_;
     std::unique_ptr<large_message> large_;
@@ -124,7 +132,7 @@ inline message_outlet::wait_operation message_outlet::until_ready() noexcept {
 class message_inlet {
 public:
     message_inlet(connection_state& on, std::uint32_t stream, std::uint32_t window) noexcept
-        : on_(&on), stream_(stream), window_(window) {}
+        : on_(&on), stream_(stream), window_(window), allowed_(window) {}
     message_inlet(const message_inlet&) = delete;
     message_inlet& operator=(const message_inlet&) = delete;
     ~message_inlet();
@@ -142,23 +150,35 @@ public:
     /// no more.
     void abandon() noexcept;
 
-    // For the connection. `take` yields why the connection ends, if it does.
-    enum class verdict : std::uint8_t { taken, no_memory, broken };
-    verdict take(const message_piece& piece, std::vector<unique_fd> handles);
-    void end() noexcept;
+    // For the connection.
+    enum class verdict : std::uint8_t { taken, no_memory, no_credit, misfit };
+    enum class origin : std::uint8_t { data, open };  // what comes in OPEN costs no credit
+    verdict take(const message_piece& piece, std::vector<unique_fd> handles, origin from);
+    bool has_message() const noexcept { return has_front(); }
+    bool has_ended() const noexcept { return ended_; }
+    /// No more comes; the connection may go before what is here is read.
+    void end(std::exception_ptr why = nullptr) noexcept;
+    /// Why it ended before its time, or null.
+    const std::exception_ptr& failure() const noexcept { return failure_; }
 
 private:
     friend class next_operation;
     struct message {
         std::vector<unique_fd> handles;
         std::uint32_t size = 0;
+        bool cut = false;  // its credit was given when it began
     };
     bool has_front() const noexcept { return whole_ > 0; }
+    bool fits(const message_piece& piece, bool first) const noexcept;
+    void keep(const message_piece& piece, bool first, std::vector<unique_fd> handles);
+    void give_credit(std::uint32_t bytes);
     void wake() noexcept;
+    void forget() noexcept;
 
     connection_state* on_;
     std::uint32_t stream_;
     std::uint32_t window_;
+    std::int64_t allowed_;          // what the peer may still send
     std::uint32_t owed_ = 0;        // consumed, and not yet given back as credit
     std::size_t reserved_ = 0;      // charged to the connection
     std::vector<std::byte> bytes_;  // of the messages in messages_, from read_ on
@@ -167,6 +187,7 @@ private:
     std::size_t whole_ = 0;      // how many of them have come in full
     std::uint32_t missing_ = 0;  // of the last one
     next_operation* waiting_ = nullptr;
+    std::exception_ptr failure_;
     bool ended_ = false;
     bool abandoned_ = false;
 };

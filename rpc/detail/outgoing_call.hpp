@@ -22,6 +22,8 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace conduit::rpc::detail {
@@ -68,7 +70,9 @@ public:
 
     const char* name() const noexcept override { return "rpc call"; }
     void cancel() noexcept override;
-    void await_resume() const noexcept {}
+    void await_resume() noexcept {
+        if (failed() && !over_) cancel_here(error());
+    }
 
 protected:
     /// Decodes the result. False, with the reason in `why`, when it cannot be.
@@ -83,14 +87,22 @@ private:
     void on_end(const end_event& event, std::span<unique_fd> handles);
     void fail(std::exception_ptr why) noexcept;
     void finish() noexcept;
+    void cancel_here(std::error_code why) noexcept;
+    void tell_peer(status why) noexcept;
+    std::byte* write_preamble(std::byte* at) const noexcept;
 
     connection_state* on_;
     const method_row* method_;
     std::exception_ptr failure_;
-    std::uint64_t end_of_open_ = 0;  // in the bytes of the connection's output
+    std::byte* header_ = nullptr;  // of the OPEN that was begun
+    std::uint64_t begun_at_ = 0;   // in the bytes of the connection's output
+    std::uint64_t end_of_open_ = 0;
+    std::optional<std::uint64_t> deadline_us_;
+    std::uint32_t alias_ = 0;
+    bool names_ = false;  // the peer does not know the alias yet
     std::uint32_t stream_;
     std::uint32_t sequence_ = 0;  // how many calls were opened before
-    std::uint32_t begun_size_ = 0;
+    std::size_t begun_size_ = 0;
     std::uint32_t queue_us_ = 0;
     std::uint32_t run_us_ = 0;
     bool launched_ = false;

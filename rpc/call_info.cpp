@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/rpc/call_info.hpp>
+#include <conduit/runtime/assert.hpp>
+
+namespace conduit::rpc {
+
+const call_info& this_call_awaiter::await_resume() const noexcept {
+    const call_info* const* found = find_value(call_key);
+    CONDUIT_ASSERT(found != nullptr, "this_call() is for procedures while they serve a call");
+    return **found;
+}
+
+}  // namespace conduit::rpc

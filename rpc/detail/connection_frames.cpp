@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What each frame does to a connection. Nothing here waits or throws for what a peer sent.
+#include <conduit/rpc/detail/connection_state.hpp>
+#include <conduit/rpc/service_table.hpp>
+#include <conduit/runtime/loop.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <string>
+#include <utility>
+
+namespace conduit::rpc::detail {
+namespace {
+
+std::string number(std::uint64_t n) { return std::to_string(n); }
+
+}  // namespace
+
+bool connection_state::on_settings(const wire_settings& theirs) {
+    theirs_ = theirs;
+    greeted_.set();
+    const std::uint32_t every = std::max(ours_.keep_alive_ms, theirs.keep_alive_ms);
+    if (every > 0) tasks_.spawn(keep_alive(std::chrono::milliseconds(every)), "rpc keep-alive");
+    admit();
+    return true;
+}
+
+// --- calls of the peer ------------------------------------------------------------------------
+
+connection_state::incoming_entry* connection_state::incoming(std::uint32_t stream) noexcept {
+    if (stream >= incoming_.size() || incoming_[stream].call == nullptr) return nullptr;
+    return &incoming_[stream];
+}
+
+connection_state::their_alias* connection_state::alias_in(const open_event& event) {
+    if (event.alias >= their_aliases_.size()) their_aliases_.resize(event.alias + 1);
+    their_alias& found = their_aliases_[event.alias];
+    if (found.named != event.name.empty()) {
+        end(goaway_reason::protocol, "the method alias " + number(event.alias) +
+                                         (found.named ? " is named twice" : " has no name"));
+        return nullptr;
+    }
+    if (!found.named) {
+        found.named = true;
+        found.bound = offers_ != nullptr ? offers_->find(event.name) : nullptr;
+    }
+    return &found;
+}
+
+bool connection_state::on_open(const open_event& event) {
+    if (event.stream >= ours_.calls_max) {
+        return end(goaway_reason::protocol, "a call has the number " + number(event.stream) +
+                                                ", where calls_max is " + number(ours_.calls_max));
+    }
+    if (incoming(event.stream) != nullptr) {
+        return end(goaway_reason::protocol,
+                   "a call has the number " + number(event.stream) + ", which is in use");
+    }
+    if (event.alias >= aliases_max) {
+        return end(goaway_reason::protocol, "the method alias " + number(event.alias) +
+                                                ", where at most " + number(aliases_max) +
+                                                " are allowed");
+    }
+    ++opens_seen_;
+    auto handles = take_handles(event.message.handles);
+    if (!handles) return false;
+    const their_alias* called = alias_in(event);
+    if (called == nullptr) return false;
+    if (called->bound == nullptr) {
+        return refuse_open(event.stream, status::unimplemented,
+                           event.name.empty() ? "no such method here"
+                                              : std::string(event.name) + ": no such method here");
+    }
+    return open_known(event, *called->bound, std::move(*handles));
+}
+
+bool connection_state::open_known(const open_event& event, const service_table::bound_method& bound,
+                                  std::vector<unique_fd> handles) {
+    const method_row& method = *bound.method;
+    if (!handles.empty() && !method.takes_handles) {
+        return end(goaway_reason::handles, std::string(method.full_name) +
+                                               " takes no handles, and " + number(handles.size()) +
+                                               " came");
+    }
+    if (event.stream >= incoming_.size()) incoming_.resize(event.stream + 1);
+    auto call = std::make_unique<incoming_call>(*this, method, event.stream);
+    incoming_[event.stream].call = call.get();
+    ++served_now_;
+    ++counters_.calls_served;
+    if (event.deadline_us) call->set_deadline(*event.deadline_us);
+    if (event.message.size > ours_.message_max) {
+        call->refuse(status::resource_exhausted,
+                     std::string(method.full_name) + ": arguments of " +
+                         number(event.message.size) + " bytes, where at most " +
+                         number(ours_.message_max) + " are taken (message_max)");
+        return true;
+    }
+    if (method.request_stream && !call->charge(ours_.window)) {
+        call->refuse(status::resource_exhausted,
+                     std::string(method.full_name) + ": the connection's memory is in use (" +
+                         number(charged_) + " of " + number(options_.memory_max()) + " bytes)");
+        return true;
+    }
+    if (event.message.more) return begin_gathering(event, std::move(call), bound);
+    if (method.request_stream && event.message.fin) call->parameters().end();
+    method.serve(bound.object, std::move(call),
+                 received_message{event.message.bytes, std::span(handles)});
+    return true;
+}
+
+bool connection_state::begin_gathering(const open_event& event, std::unique_ptr<incoming_call> call,
+                                       const service_table::bound_method& bound) {
+    message_inlet& inlet = call->parameters();
+    const auto said = inlet.take(event.message, {}, message_inlet::origin::open);
+    if (said == message_inlet::verdict::no_memory) {
+        call->refuse(status::resource_exhausted,
+                     std::string(call->method()) + ": arguments of " + number(event.message.size) +
+                         " bytes do not fit: " + number(charged_) + " of " +
+                         number(options_.memory_max()) + " bytes are in use");
+        return true;
+    }
+    if (said != message_inlet::verdict::taken) return flow_error(said, event.stream);
+    incoming_[event.stream].gathering = std::move(call);
+    incoming_[event.stream].bound = &bound;
+    return true;
+}
+
+/// The parameter list is complete.
+bool connection_state::gathered(incoming_entry& entry, std::uint32_t stream) {
+    const service_table::bound_method& bound = *entry.bound;
+    incoming_call& call = *entry.gathering;
+    bound.method->serve(bound.object, std::move(entry.gathering), call.parameters().front());
+    if (incoming(stream) != nullptr) incoming_[stream].call->parameters().pop();
+    return true;
+}
+
+bool connection_state::refuse_open(std::uint32_t stream, status code, std::string_view text) {
+    static constexpr method_row unknown{};
+    if (stream >= incoming_.size()) incoming_.resize(stream + 1);
+    auto call = std::make_unique<incoming_call>(*this, unknown, stream);
+    incoming_[stream].call = call.get();
+    ++served_now_;
+    call->refuse(code, std::string(text.substr(0, 300)));
+    return true;
+}
+
+bool connection_state::on_cancel(std::uint32_t stream, std::uint32_t code) {
+    if (!cancels_.take(loop::running().now)) {
+        return end(goaway_reason::too_much,
+                   "more calls are cancelled than 1000 and 33 a second, and 10 for each that ends");
+    }
+    incoming_entry* entry = incoming(stream);
+    if (entry == nullptr) return skip_frame();
+    const bool late = code == static_cast<std::uint32_t>(status::deadline_exceeded);
+    const std::unique_ptr<incoming_call> dropped = std::move(entry->gathering);
+    entry->call->cancel(late ? stop_reason::timed_out : stop_reason::cancelled);
+    return true;
+}
+
+// --- messages ---------------------------------------------------------------------------------
+
+bool connection_state::on_data(const data_event& event) {
+    auto handles = take_handles(event.message.handles);
+    if (!handles) return false;
+    return event.ours ? data_of_ours(event, std::move(*handles))
+                      : data_of_theirs(event, std::move(*handles));
+}
+
+bool connection_state::data_of_ours(const data_event& event, std::vector<unique_fd> handles) {
+    outgoing_call* call = made_.find(event.stream);
+    if (call == nullptr) return skip_frame();
+    if (!handles.empty() && !call->method().gives_handles) {
+        return end(goaway_reason::handles, std::string(call->method().full_name) +
+                                               " gives no handles, and " + number(handles.size()) +
+                                               " came");
+    }
+    message_inlet& inlet = call->inlet();
+    const bool too_long = event.message.size > ours_.message_max;
+    const auto said =
+        too_long ? message_inlet::verdict::no_memory
+                 : inlet.take(event.message, std::move(handles), message_inlet::origin::data);
+    if (said == message_inlet::verdict::taken) return true;
+    if (said != message_inlet::verdict::no_memory) return flow_error(said, event.stream);
+    fault why(status::resource_exhausted,
+              std::string(call->method().full_name) + ": a result of " +
+                  number(event.message.size) + " bytes, where " +
+                  (too_long ? "at most " + number(ours_.message_max) + " are taken (message_max)"
+                            : number(charged_) + " of " + number(options_.memory_max()) +
+                                  " bytes are in use (memory_max)"));
+    call->abandon(std::make_exception_ptr(why.ran(true, call->method().idempotent)));
+    return true;
+}
+
+bool connection_state::data_of_theirs(const data_event& event, std::vector<unique_fd> handles) {
+    incoming_entry* entry = incoming(event.stream);
+    if (entry == nullptr) return skip_frame();
+    incoming_call& call = *entry->call;
+    message_inlet* inlet = call.has_inlet();
+    if (inlet == nullptr || inlet->failure()) return skip_frame();
+    if (!handles.empty() && !call.takes_handles()) {
+        return end(goaway_reason::handles, std::string(call.method()) + " takes no handles, and " +
+                                               number(handles.size()) + " came");
+    }
+    const bool too_long = event.message.size > ours_.message_max;
+    const auto said =
+        too_long ? message_inlet::verdict::no_memory
+                 : inlet->take(event.message, std::move(handles), message_inlet::origin::data);
+    if (said == message_inlet::verdict::no_memory) {
+        const std::string text = std::string(call.method()) + ": an item of " +
+                                 number(event.message.size) + " bytes does not fit";
+        inlet->end(std::make_exception_ptr(fault(status::resource_exhausted, text)));
+        return true;
+    }
+    if (said != message_inlet::verdict::taken) return flow_error(said, event.stream);
+    if (entry->gathering && inlet->has_message()) return gathered(*entry, event.stream);
+    return true;
+}
+
+bool connection_state::flow_error(message_inlet::verdict said, std::uint32_t stream) {
+    const bool credit = said == message_inlet::verdict::no_credit;
+    return end(goaway_reason::protocol,
+               "call " + number(stream) +
+                   (credit ? ": a message without credit" : ": pieces that make no message"));
+}
+
+bool connection_state::on_credit(std::uint32_t stream, bool ours, std::uint32_t bytes) {
+    message_outlet* outlet = nullptr;
+    if (ours) {
+        outgoing_call* call = made_.find(stream);
+        if (call != nullptr) outlet = call->parameters();
+    } else if (incoming_entry* entry = incoming(stream)) {
+        outlet = entry->call->has_outlet();
+    }
+    if (outlet == nullptr || outlet->is_closed()) return skip_frame();
+    if (outlet->add_credit(bytes)) return true;
+    return end(goaway_reason::protocol,
+               "call " + number(stream) + ": a credit above 2147483647 bytes");
+}
+
+// --- calls of this side -----------------------------------------------------------------------
+
+bool connection_state::on_end(const end_event& event) {
+    auto handles = take_handles(event.handles);
+    if (!handles) return false;
+    if (!made_.has(event.stream)) return skip_frame();
+    outgoing_call* call = made_.find(event.stream);
+    if (call != nullptr) {
+        if (!handles->empty() && !call->method().gives_handles) {
+            return end(goaway_reason::handles, std::string(call->method().full_name) +
+                                                   " gives no handles, and " +
+                                                   number(handles->size()) + " came");
+        }
+        call->on_end(event, std::span(*handles));
+    }
+    made_.release(event.stream);
+    call_ended();
+    return true;
+}
+
+// --- the connection ---------------------------------------------------------------------------
+
+bool connection_state::on_ping(std::uint64_t value) {
+    if (!pings_.take(loop::running().now)) {
+        return end(goaway_reason::too_much, "more pings than 1000 and 33 a second");
+    }
+    pong_ = value;
+    wake_writer();
+    return true;
+}
+
+bool connection_state::on_pong(std::uint64_t /*value*/) { return true; }
+
+bool connection_state::on_goaway(const goaway_event& event) {
+    peer_draining_ = true;
+    if (event.reason != goaway_reason::draining) {
+        not_begun_from_ = event.opens;
+        if (!why_) {
+            why_ = wire_fault{event.reason, "the other side ended the connection"};
+            if (!event.text.empty()) why_->text += ": " + std::string(event.text);
+        }
+    }
+    admit();
+    return true;
+}
+
+bool connection_state::on_ignored(const frame_header& /*header*/) { return skip_frame(); }
+
+bool connection_state::skip_frame() {
+    ++counters_.frames_skipped;
+    if (glitches_.take(loop::running().now)) return true;
+    return end(goaway_reason::too_much, "more frames about no call than 10000 and 330 a second");
+}
+
+std::optional<std::vector<unique_fd>> connection_state::take_handles(std::uint16_t count) {
+    std::vector<unique_fd> taken;
+    if (count == 0) return taken;
+    if (count > ours_.handles_max || count > handles_.size()) {
+        end(goaway_reason::handles,
+            "a frame declares " + number(count) + " handles, where " +
+                (count > ours_.handles_max ? "at most " + number(ours_.handles_max) + " are taken"
+                                           : number(handles_.size()) + " came"));
+        return std::nullopt;
+    }
+    const auto last = handles_.begin() + count;
+    taken.assign(std::make_move_iterator(handles_.begin()), std::make_move_iterator(last));
+    handles_.erase(handles_.begin(), last);
+    return taken;
+}
+
+}  // namespace conduit::rpc::detail

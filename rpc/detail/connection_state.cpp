@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/channels/stream.hpp>
+#include <conduit/rpc/detail/connection_state.hpp>
+#include <conduit/runtime/assert.hpp>
+#include <conduit/runtime/loop.hpp>
+#include <conduit/runtime/timer.hpp>
+#include <conduit/runtime/within.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <new>
+#include <utility>
+
+namespace conduit::rpc::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr clock::duration linger_time = 1s;
+constexpr clock::duration abandoned_time = 30s;
+constexpr std::int32_t gone_outcome = -32;  // -EPIPE
+
+wire_settings settings_of(const connection_options& options, bool carries_handles) {
+    wire_settings ours;
+    ours.calls_max = std::clamp<std::uint32_t>(options.calls_max(), 128, 65'536);
+    ours.message_max = std::clamp<std::uint32_t>(options.message_max(), 65'536, 67'108'864);
+    ours.window = std::clamp<std::uint32_t>(options.window(), 65'536, 16'777'216);
+    ours.keep_alive_ms = static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(options.keep_alive().count(), 0, UINT32_MAX));
+    ours.handles_max = carries_handles ? std::min<std::uint32_t>(options.handles_max(), 16) : 0;
+    ours.software = "conduit";
+    return ours;
+}
+
+/// The bytes with their handles, of which the peer gets duplicates.
+task<result<std::size_t>> send_with(any_stream& to, std::span<const std::byte> bytes,
+                                    std::span<const unique_fd> handles) {
+    outgoing_message message(bytes);
+    for (const unique_fd& each : handles) {
+        auto attached = message.attach(each);
+        if (!attached) co_return attached.error();
+    }
+    co_return co_await to.send(message);
+}
+
+}  // namespace
+
+connection_state::connection_state(any_stream over, const service_table* offers,
+                                   const connection_options& options)
+    : stream_(std::move(over)),
+      offers_(offers),
+      options_(options),
+      ours_(settings_of(options, stream_.inside().carries_handles())),
+      reader_(ours_) {
+    output_.append(make_greeting(ours_));
+    wake_writer();
+    tasks_.spawn(read(), "rpc read");
+    tasks_.spawn(write(), "rpc write");
+    tasks_.spawn(expect_greeting(), "rpc greeting");
+}
+
+connection_state::~connection_state() {
+    go_down(goaway_reason::shutdown, "the connection was closed here");
+    for (incoming_entry& entry : incoming_) entry.gathering.reset();
+}
+
+// --- opening calls ----------------------------------------------------------------------------
+
+bool connection_state::is_open() const noexcept {
+    return !is_over() && !draining_ && !peer_draining_;
+}
+
+bool connection_state::can_open(const method_row& method) const noexcept {
+    return is_open() && made_.taken() + promised_ < theirs_.calls_max && has_room() &&
+           openers_.empty() && (!method.takes_handles || greeted());
+}
+
+task<void> connection_state::until_can_open(const method_row& method) {
+    std::error_code ended;
+    if (method.takes_handles) ended = co_await greeted_.wait();
+    if (!ended && is_open()) ended = co_await until_open();
+    const std::string name(method.full_name);
+    if (ended == errc::timed_out) {
+        throw fault(status::deadline_exceeded, name + ": the deadline passed before it was sent")
+            .ran(false, true);
+    }
+    if (ended == errc::cancelled) {
+        throw fault(status::cancelled, name + ": cancelled before it was sent").ran(false, true);
+    }
+    if (ended || !is_open()) {
+        throw fault(status::unavailable,
+                    name + ": not sent: " + (why_ ? why_->text : "the connection is ending"))
+            .ran(false, true);
+    }
+}
+
+void connection_state::admit() noexcept {
+    while (!openers_.empty() && is_open() && made_.taken() + promised_ < theirs_.calls_max &&
+           has_room()) {
+        ++promised_;
+        openers_.front().complete(0);
+    }
+    while (!openers_.empty() && !is_open()) openers_.front().complete(gone_outcome);
+}
+
+operation::progress connection_state::open_operation::start() {
+    connection_state& on = *on_;
+    if (on.openers_.empty() && on.made_.taken() + on.promised_ < on.theirs_.calls_max &&
+        on.has_room()) {
+        ++on.promised_;
+        return progress::done;
+    }
+    on.openers_.push_back(*this);
+    return progress::waiting;
+}
+
+std::error_code connection_state::open_operation::await_resume() noexcept {
+    if (failed()) return error();
+    --on_->promised_;
+    return {};
+}
+
+connection_state::open_operation::~open_operation() {
+    if (!is_queued() || failed()) return;
+    --on_->promised_;
+    on_->admit();
+}
+
+connection_state::alias connection_state::alias_of(const method_row& method) {
+    for (std::size_t i = 0; i < aliases_.size(); ++i) {
+        if (aliases_[i] == &method) return {static_cast<std::uint32_t>(i), false};
+    }
+    if (aliases_.size() == aliases_max) {
+        throw fault(status::resource_exhausted, std::string(method.full_name) +
+                                                    ": a connection calls at most " +
+                                                    std::to_string(aliases_max) + " methods")
+            .ran(false, false);
+    }
+    return {static_cast<std::uint32_t>(aliases_.size()), true};
+}
+
+void connection_state::alias_sent(const method_row& method) { aliases_.push_back(&method); }
+
+void connection_state::call_abandoned(std::uint32_t number) noexcept {
+    made_.abandon(number, loop::running().now);
+    if (watching_abandoned_) return;
+    watching_abandoned_ = true;
+    tasks_.spawn(watch_abandoned(), "rpc abandoned calls");
+}
+
+void connection_state::call_ended() noexcept {
+    admit();
+    note_quiet();
+}
+
+void connection_state::note_quiet() noexcept {
+    if (served_now_ == 0 && made_.taken() == 0) quiet_.set();
+}
+
+// --- for calls --------------------------------------------------------------------------------
+
+bool connection_state::charge(std::size_t bytes) noexcept {
+    if (bytes > options_.memory_max() - std::min(charged_, options_.memory_max())) return false;
+    charged_ += bytes;
+    return true;
+}
+
+std::size_t connection_state::handles_max() const noexcept { return theirs_.handles_max; }
+
+clock::time_point connection_state::begin_run() const noexcept {
+    return std::max(loop::running().now, last_end_);
+}
+
+void connection_state::forget_room(message_outlet& outlet) noexcept {
+    std::erase(room_waiters_, &outlet);
+}
+
+void connection_state::add_large(message_outlet& outlet) noexcept {
+    large_.push_back(outlet);
+    wake_writer();
+}
+
+void connection_state::served(std::uint32_t stream, bool in_time) noexcept {
+    incoming_[stream].call = nullptr;
+    --served_now_;
+    constexpr std::uint32_t earned_by_a_call = 10;
+    if (in_time) cancels_.earn(earned_by_a_call);
+    note_quiet();
+}
+
+// --- reading ----------------------------------------------------------------------------------
+
+task<void> connection_state::read() {
+    auto who = co_await stream_.peer_credentials();
+    if (who) peer_ = *who;
+    for (;;) {
+        auto got = co_await stream_.receive_lent();
+        if (got.error() == std::errc::not_supported) co_return co_await read_copied();
+        if (!got || got->empty()) co_return reading_ended(got.error());
+        arrived(got->bytes(), got->ancillary());
+    }
+}
+
+/// For streams that lend no buffers.
+task<void> connection_state::read_copied() {
+    constexpr std::size_t idle_room = 1024;
+    constexpr std::size_t busy_room = 65'536;
+    std::vector<std::byte> room(idle_room);
+    for (;;) {
+        auto got = co_await stream_.read_some(std::span(room));
+        if (!got || *got == 0) co_return reading_ended(got.error());
+        arrived(std::span(room).first(*got), nullptr);
+        const std::size_t wanted = *got == room.size() ? busy_room : idle_room;
+        if (room.size() != wanted) std::vector<std::byte>(wanted).swap(room);
+    }
+}
+
+void connection_state::reading_ended(std::error_code why) noexcept {
+    peer_ended_.set();
+    if (ending_) return;
+    std::string text = why ? "the connection broke: " + why.message()
+                           : std::string("the peer closed the connection");
+    if (!why && !reader_.between_frames()) text += " in the middle of a frame";
+    go_down(goaway_reason::shutdown, std::move(text));
+}
+
+void connection_state::arrived(std::span<const std::byte> bytes, ancillary_data* along) {
+    counters_.bytes_received += bytes.size();
+    if (ending_) return;
+    if (along != nullptr) {
+        constexpr std::size_t waiting_max = 64;
+        for (unique_fd& each : along->handles) handles_.push_back(std::move(each));
+        if (along->truncated || handles_.size() > waiting_max) {
+            end(goaway_reason::handles, along->truncated
+                                            ? "handles were cut off on their way"
+                                            : "more than 64 handles wait for their frames");
+            return;
+        }
+    }
+    reader_.feed(bytes, *this);
+    if (is_over()) return;
+    if (reader_.broken()) {
+        end(reader_.why().reason, reader_.why().text);
+    } else if (!handles_.empty() && reader_.between_frames()) {
+        end(goaway_reason::handles,
+            std::to_string(handles_.size()) + " handles came that no frame declared");
+    } else if (output_.size() > 2 * options_.output_max()) {
+        end(goaway_reason::too_much, std::to_string(output_.size()) +
+                                         " bytes wait to be read by the peer, of at most " +
+                                         std::to_string(2 * options_.output_max()));
+    }
+}
+
+task<void> connection_state::expect_greeting() {
+    const auto late = co_await within(options_.greeting_within(), greeted_.wait());
+    if (late == errc::timed_out && !greeted()) {
+        end(goaway_reason::timeout, "no greeting came within " +
+                                        std::to_string(options_.greeting_within().count()) + " ms");
+    }
+}
+
+void connection_state::send_ping(std::uint64_t value) {
+    const auto ping = make_ping(value);
+    output_.append(std::span(ping));
+    wake_writer();
+}
+
+task<void> connection_state::keep_alive(clock::duration every) {
+    for (;;) {
+        const std::uint64_t before = counters_.bytes_received;
+        co_await sleep_for(every);
+        if (is_over()) co_return;
+        if (counters_.bytes_received != before) continue;
+        send_ping(before);
+        co_await sleep_for(2 * every);
+        if (is_over()) co_return;
+        if (counters_.bytes_received != before) continue;
+        end(goaway_reason::timeout, "nothing was heard of the peer for too long");
+    }
+}
+
+/// A call that was given up keeps its number until END. One that takes long is no fault, but a peer
+/// that does not even answer a PING is gone.
+task<void> connection_state::watch_abandoned() {
+    while (made_.abandoned() > 0 && !is_over()) {
+        const auto until = saturating_add(made_.oldest_abandoned(), abandoned_time);
+        if (clock::now() < until) {
+            co_await sleep_until(until);
+            continue;
+        }
+        const std::uint64_t before = counters_.bytes_received;
+        send_ping(before);
+        co_await sleep_for(abandoned_time);
+        if (counters_.bytes_received == before && made_.abandoned() > 0) {
+            end(goaway_reason::timeout, "calls that were given up got no END, nor a PING a PONG");
+        }
+    }
+    watching_abandoned_ = false;
+}
+
+// --- writing ----------------------------------------------------------------------------------
+
+task<void> connection_state::write() {
+    for (;;) {
+        fill_output();
+        if (output_.empty()) {
+            if (ending_) break;
+            output_.rest();
+            work_.reset();
+            const auto stopped = co_await work_.wait();
+            if (stopped) co_return go_down(goaway_reason::shutdown, "its owner was asked to stop");
+            continue;
+        }
+        output_.load();
+        while (!output_.next().empty()) {
+            auto sent = co_await write_some();
+            if (!sent) {
+                co_return go_down(goaway_reason::shutdown,
+                                  "the connection broke: " + sent.error().message());
+            }
+            output_.sent(*sent);
+            counters_.bytes_sent += *sent;
+            make_room_known();
+        }
+    }
+    co_await finish_writing();
+}
+
+task<result<std::size_t>> connection_state::write_some() {
+    const std::span<const unique_fd> handles = output_.handles();
+    if (handles.empty()) return stream_.write_some(output_.next());
+    return send_with(stream_, output_.next(), handles);
+}
+
+/// The last word was written. The peer may still be sending: closing now could make its kernel drop
+/// what it has not read yet.
+task<void> connection_state::finish_writing() {
+    auto closed = co_await stream_.close_writing();
+    if (closed) co_await within(linger_time, peer_ended_.wait());
+    go_down(goaway_reason::shutdown, "the connection was closed here");
+}
+
+task<void> connection_state::force_down() {
+    co_await sleep_for(linger_time);
+    go_down(goaway_reason::shutdown, "the connection was closed here");
+}
+
+void connection_state::fill_output() {
+    if (pong_) {
+        const auto pong = make_pong(*std::exchange(pong_, std::nullopt));
+        output_.append(std::span(pong));
+    }
+    while (!large_.empty() && output_.filling() < piece_max) {
+        message_outlet& next = large_.pop_front();
+        if (next.has_pieces()) next.send_piece();
+        if (next.has_pieces()) large_.push_back(next);
+    }
+}
+
+void connection_state::make_room_known() noexcept {
+    if (!has_room()) return;
+    std::size_t wakes = (options_.output_max() - output_.size()) / whole_message_max + 1;
+    for (; wakes > 0 && !room_waiters_.empty(); --wakes) {
+        message_outlet* next = room_waiters_.front();
+        room_waiters_.pop_front();
+        next->room_came();
+    }
+    if (!openers_.empty()) admit();
+}
+
+// --- ending -----------------------------------------------------------------------------------
+
+bool connection_state::end(goaway_reason reason, std::string text) {
+    if (is_over()) return false;
+    output_.append(make_goaway(reason, opens_seen_, no_retry_after, text));
+    why_ = wire_fault{reason, std::move(text)};
+    ending_ = true;
+    stop_calls();
+    wake_writer();
+    tasks_.spawn(force_down(), "rpc linger");
+    return false;
+}
+
+void connection_state::go_down(goaway_reason reason, std::string text) noexcept {
+    if (down_) return;
+    if (!why_) why_ = wire_fault{reason, std::move(text)};
+    const bool was_ending = ending_;
+    down_ = true;
+    if (!was_ending) stop_calls();
+    stream_.close();
+    tasks_.request_stop();
+    down_event_.set();
+}
+
+void connection_state::stop_calls() noexcept {
+    while (outgoing_call* call = made_.take_any()) {
+        const bool begun = call->sequence_ < not_begun_from_ && call->launched_ &&
+                           output_.sent() >= call->end_of_open_;
+        call->fail(std::make_exception_ptr(
+            fault(status::unavailable, std::string(call->method().full_name) + ": " + why_->text)
+                .ran(begun, call->method().idempotent)));
+    }
+    for (incoming_entry& entry : incoming_) {
+        if (entry.call != nullptr) entry.call->cancel(stop_reason::cancelled);
+    }
+    procedures_.request_stop();
+    while (!large_.empty()) large_.pop_front();
+    handles_.clear();
+    greeted_.set();
+    quiet_.set();
+    admit();
+}
+
+task<void> connection_state::drain() {
+    if (!is_over()) {
+        draining_ = true;
+        output_.append(make_goaway(goaway_reason::draining, opens_seen_, no_retry_after, ""));
+        wake_writer();
+        admit();
+    }
+    std::error_code ended;
+    while (!is_over() && !ended && (served_now_ > 0 || made_.taken() > 0)) {
+        quiet_.reset();
+        ended = co_await quiet_.wait();
+    }
+    if (!ended) end(goaway_reason::shutdown, "drained");
+    if (!ended) ended = co_await down_event_.wait();
+    if (ended) close_now();
+}
+
+void connection_state::close_now() noexcept {
+    go_down(goaway_reason::shutdown, "the connection was closed here");
+}
+
+}  // namespace conduit::rpc::detail

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/rpc/codec.hpp>
+#include <conduit/rpc/detail/connection_state.hpp>
+#include <conduit/rpc/detail/incoming_call.hpp>
+#include <conduit/runtime/frame_pool.hpp>
+#include <conduit/runtime/loop.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+namespace conduit::rpc::detail {
+namespace {
+
+constexpr std::size_t times_size = 8;
+
+std::uint32_t microseconds(clock::duration time) noexcept {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(us, 0, UINT32_MAX));
+}
+
+}  // namespace
+
+void* incoming_call::operator new(std::size_t bytes) { return frame_pool::of_thread().take(bytes); }
+
+void incoming_call::operator delete(void* memory, std::size_t bytes) noexcept {
+    frame_pool::of_thread().give_back(memory, bytes);
+}
+
+incoming_call::incoming_call(connection_state& on, const method_row& method, std::uint32_t stream)
+    : call_info(method.full_name, on.peer()),
+      on_(&on),
+      method_row_(&method),
+      stream_(stream),
+      arrived_(loop::running().now),
+      started_(arrived_) {}
+
+incoming_call::~incoming_call() {
+    if (!ended_ && !on_->is_over()) {
+        fail(fault(status::cancelled, "the procedure was ended before it had a result"));
+    }
+    if (outlet_) outlet_->close();
+    inlet_.reset();
+    on_->release(charged_);
+    on_->served(stream_, cancelled_ == stop_reason::none);
+}
+
+void incoming_call::start(task<void> procedure) { on_->start(std::move(procedure)); }
+
+void incoming_call::set_deadline(std::uint64_t microseconds) noexcept {
+    constexpr std::uint64_t year = std::uint64_t{366} * 24 * 3600 * 1'000'000;
+    const std::chrono::microseconds left(std::min(microseconds, year));
+    deadline_ = saturating_add(arrived_, left);
+}
+
+bool incoming_call::charge(std::size_t bytes) noexcept {
+    if (!on_->charge(bytes)) return false;
+    charged_ += bytes;
+    return true;
+}
+
+void incoming_call::begin_run() noexcept { started_ = on_->begin_run(); }
+
+bool incoming_call::is_ready() const noexcept {
+    return outlet_ != nullptr ? outlet_->is_ready() : on_->has_room();
+}
+
+std::byte* incoming_call::write_end(std::byte* at, status code, std::uint8_t flags,
+                                    std::size_t body) noexcept {
+    const clock::time_point now = clock::now();
+    frame_header header;
+    header.length = static_cast<std::uint32_t>(times_size + body);
+    header.type = frame_type::end;
+    header.flags = flags;
+    header.handles = static_cast<std::uint16_t>(handles_.size());
+    header.stream = stream_ | receivers_stream;
+    header.aux = static_cast<std::uint32_t>(code);
+    at = put_header(at, header);
+    at = put_u32(at, microseconds(started_ - arrived_));
+    at = put_u32(at, microseconds(now - started_));
+    on_->end_run(now);
+    ended_ = true;
+    return at;
+}
+
+std::byte* incoming_call::begin(std::size_t size) {
+    const wire_settings& theirs = on_->theirs();
+    const std::size_t whole =
+        std::min<std::size_t>(whole_message_max, theirs.frame_max - times_size);
+    if (size > whole) return outlet().begin(size);
+    if (method_row_->gives_handles) handles_.reserve(on_->handles_max());
+    begun_size_ = size;
+    header_ = on_->output().append(frame_header_size + times_size + size);
+    return header_ + frame_header_size + times_size;
+}
+
+bool incoming_call::reply() {
+    if (header_ == nullptr) {
+        outlet_->handles() = std::exchange(handles_, {});
+        outlet_->send();
+        return false;
+    }
+    write_end(header_, status::ok, frame_flag::message, begun_size_);
+    if (!handles_.empty()) {
+        const std::uint64_t at = on_->output().end() - begun_size_ - times_size - frame_header_size;
+        on_->output().attach(at, std::exchange(handles_, {}));
+    }
+    on_->wake_writer();
+    return true;
+}
+
+void incoming_call::reply_nothing() {
+    write_end(on_->output().append(frame_header_size + times_size), status::ok, 0, 0);
+    on_->wake_writer();
+}
+
+void incoming_call::refuse(status code, const std::string& text) {
+    ++on_->counters().calls_refused;
+    end_with_fault(fault(code, text), frame_flag::not_started);
+}
+
+void incoming_call::fail(const fault& why) { end_with_fault(why, 0); }
+
+void incoming_call::end_with_fault(const fault& why, std::uint8_t flags) {
+    if (ended_ || on_->is_over()) return;
+    handles_.clear();
+    constexpr std::size_t text_max = 4096;
+    const std::string text(why.text().substr(0, text_max));
+    const auto wait = why.retry_after();
+    const auto retry_after =
+        wait
+            ? static_cast<std::uint32_t>(std::clamp<std::int64_t>(wait->count(), 0, UINT32_MAX - 1))
+            : no_retry_after;
+    const std::string type(why.type());
+    const std::vector<std::byte>& details = why.details();
+    const std::size_t size = encoded_size(text, retry_after, type, details);
+    std::byte* at = on_->output().append(frame_header_size + times_size + size);
+    const status code = why.code() == status::ok ? status::unknown : why.code();
+    at = write_end(at, code, static_cast<std::uint8_t>(frame_flag::message | flags), size);
+    encode_fields(at, text, retry_after, type, details);
+    on_->wake_writer();
+}
+
+message_outlet& incoming_call::outlet() {
+    if (!outlet_) {
+        outlet_ = std::make_unique<message_outlet>(*on_, stream_ | receivers_stream,
+                                                   on_->theirs().window);
+    }
+    return *outlet_;
+}
+
+message_inlet& incoming_call::inlet() {
+    if (!inlet_) {
+        inlet_ =
+            std::make_unique<message_inlet>(*on_, stream_ | receivers_stream, on_->ours().window);
+    }
+    return *inlet_;
+}
+
+void incoming_call::run_in(context* where) noexcept {
+    where_ = where;
+    if (where_ != nullptr && cancelled_ != stop_reason::none) where_->request_stop(cancelled_);
+}
+
+void incoming_call::cancel(stop_reason why) noexcept {
+    if (cancelled_ == stop_reason::none) cancelled_ = why;
+    if (inlet_) {
+        inlet_->end(std::make_exception_ptr(fault(status::cancelled, "the caller has gone")));
+    }
+    if (outlet_) outlet_->close();
+    if (where_ != nullptr) where_->request_stop(cancelled_);
+}
+
+void call_setup::prepare(context& inner, context& outer) const noexcept {
+    inner.attach_lazily(outer, clock::duration::max(), call_->deadline());
+    inner.set_value(&call_key, call_->key_value());
+    call_->run_in(&inner);
+}
+
+}  // namespace conduit::rpc::detail

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/rpc/detail/connection_state.hpp>
+#include <conduit/rpc/detail/message_flow.hpp>
+#include <conduit/rpc/fault.hpp>
+#include <conduit/runtime/assert.hpp>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace conduit::rpc::detail {
+namespace {
+
+/// Each message costs so much credit beside its bytes: an empty one is not free.
+constexpr std::uint32_t message_cost = 16;
+constexpr std::int64_t credit_max = 0x7fff'ffff;
+constexpr std::size_t bytes_kept = 4096;
+
+}  // namespace
+
+// --- outlet -----------------------------------------------------------------------------------
+
+message_outlet::~message_outlet() {
+    if (waits_for_room_) on_->forget_room(*this);
+}
+
+bool message_outlet::is_ready() const noexcept {
+    return !closed_ && credit_ > 0 && large_ == nullptr && on_->has_room();
+}
+
+std::byte* message_outlet::begin(std::size_t size) {
+    const wire_settings& theirs = on_->theirs();
+    if (size > theirs.message_max) {
+        throw fault(status::resource_exhausted, "a message of " + std::to_string(size) +
+                                                    " bytes, where the peer takes at most " +
+                                                    std::to_string(theirs.message_max) +
+                                                    " (message_max)");
+    }
+    begun_size_ = size;
+    header_ = nullptr;
+    handles_.reserve(on_->handles_max());  // so that encoding cannot throw between here and send()
+    if (size > std::min<std::size_t>(whole_message_max, theirs.frame_max)) {
+        large_ = std::make_unique<large_message>();
+        large_->bytes.resize(size);
+        return large_->bytes.data();
+    }
+    header_ = on_->output().append(frame_header_size + size);
+    return header_ + frame_header_size;
+}
+
+void message_outlet::send(bool last) {
+    finished_ = last;
+    if (closed_) {
+        large_.reset();
+        handles_.clear();
+        if (header_ != nullptr)
+            on_->output().undo(on_->output().end() - begun_size_ - frame_header_size);
+        return;
+    }
+    if (large_ != nullptr) {
+        large_->last = last;
+        large_->handles = std::exchange(handles_, {});
+        on_->add_large(*this);
+        return;
+    }
+    const auto cost = static_cast<std::int64_t>(begun_size_ + message_cost);
+    const std::uint8_t fin = last ? frame_flag::fin : std::uint8_t{0};
+    credit_ -= cost;
+    write_header(header_, begun_size_, static_cast<std::uint8_t>(frame_flag::message | fin),
+                 on_->output().end() - begun_size_ - frame_header_size,
+                 std::exchange(handles_, {}));
+    on_->wake_writer();
+}
+
+void message_outlet::write_header(std::byte* at, std::size_t size, std::uint8_t flags,
+                                  std::uint64_t position, std::vector<unique_fd> handles) {
+    frame_header header;
+    header.length = static_cast<std::uint32_t>(size);
+    header.type = frame_type::data;
+    header.flags = flags;
+    header.handles = static_cast<std::uint16_t>(handles.size());
+    header.stream = stream_;
+    put_header(at, header);
+    if (!handles.empty()) on_->output().attach(position, std::move(handles));
+}
+
+void message_outlet::send_piece() {
+    out_buffer& out = on_->output();
+    const std::uint64_t position = out.end();
+    const bool first = large_->sent == 0;
+    const std::size_t before = first ? 4 : 0;
+    const std::size_t frame_max = on_->theirs().frame_max;
+    const std::size_t left = large_->bytes.size() - large_->sent;
+    const std::size_t piece = std::min({left, piece_max, frame_max - before});
+    std::byte* at = out.append(frame_header_size + before + piece);
+    std::byte* body = at + frame_header_size;
+    if (first) body = put_u32(body, static_cast<std::uint32_t>(large_->bytes.size()));
+    std::copy_n(large_->bytes.data() + large_->sent, piece, body);
+    large_->sent += piece;
+    credit_ -= static_cast<std::int64_t>(piece + (first ? message_cost : 0));
+
+    const bool ends = piece == left;
+    std::uint8_t flags = frame_flag::message;
+    if (first) flags |= frame_flag::sized;
+    if (!ends) flags |= frame_flag::more;
+    if (ends && large_->last) flags |= frame_flag::fin;
+    write_header(at, before + piece, flags, position,
+                 ends ? std::move(large_->handles) : std::vector<unique_fd>());
+    if (!ends) return;
+    large_.reset();
+    unlink();
+    wake_if_ready();
+}
+
+void message_outlet::begin_large(std::unique_ptr<large_message> message) noexcept {
+    large_ = std::move(message);
+    on_->add_large(*this);
+}
+
+void message_outlet::finish() {
+    if (closed_ || finished_) return;
+    finished_ = true;
+    if (large_ != nullptr) {
+        large_->last = true;
+        return;
+    }
+    const std::uint64_t position = on_->output().end();
+    write_header(on_->output().append(frame_header_size), 0, frame_flag::fin, position, {});
+    on_->wake_writer();
+}
+
+void message_outlet::close() noexcept {
+    if (closed_) return;
+    if (waits_for_room_) on_->forget_room(*this);
+    waits_for_room_ = false;
+    closed_ = true;
+    large_.reset();
+    unlink();
+    if (waiting_ != nullptr) std::exchange(waiting_, nullptr)->complete(0);
+}
+
+bool message_outlet::add_credit(std::uint32_t bytes) noexcept {
+    if (credit_ + bytes > credit_max) return false;
+    credit_ += bytes;
+    if (large_ != nullptr && credit_ > 0) on_->wake_writer();
+    wake_if_ready();
+    return true;
+}
+
+void message_outlet::room_came() noexcept {
+    waits_for_room_ = false;
+    wake_if_ready();
+}
+
+void message_outlet::wake_if_ready() noexcept {
+    if (waiting_ == nullptr) return;
+    if (is_ready()) {
+        std::exchange(waiting_, nullptr)->complete(0);
+    } else if (!closed_ && !on_->has_room() && !waits_for_room_) {
+        waits_for_room_ = true;
+        on_->wait_for_room(*this);
+    }
+}
+
+message_outlet::wait_operation::~wait_operation() {
+    if (is_waiting()) outlet_->waiting_ = nullptr;
+}
+
+operation::progress message_outlet::wait_operation::start() {
+    if (outlet_->closed_ || outlet_->is_ready()) return progress::done;
+    CONDUIT_ASSERT(outlet_->waiting_ == nullptr, "one task at a time sends on a call");
+    outlet_->waiting_ = this;
+    outlet_->wake_if_ready();
+    return progress::waiting;
+}
+
+void message_outlet::wait_operation::cancel() noexcept {
+    outlet_->waiting_ = nullptr;
+    complete(cancelled_outcome);
+}
+
+result<void> message_outlet::wait_operation::await_resume() const {
+    if (failed()) return error();
+    if (outlet_->closed_) return errc::closed;
+    return {};
+}
+
+// --- inlet ------------------------------------------------------------------------------------
+
+message_inlet::~message_inlet() { forget(); }
+
+void message_inlet::forget() noexcept {
+    if (on_ == nullptr) return;
+    on_->release(std::exchange(reserved_, 0));
+    on_ = nullptr;
+}
+
+message_inlet::verdict message_inlet::take(const message_piece& piece,
+                                           std::vector<unique_fd> handles, origin from) {
+    if (piece.present) {
+        const bool first = missing_ == 0;
+        if (ended_ || !fits(piece, first)) return verdict::misfit;
+        if (from == origin::data && allowed_ <= 0) return verdict::no_credit;
+        const std::size_t bytes = piece.bytes.size();
+        if (from == origin::data) {
+            allowed_ -= static_cast<std::int64_t>(bytes + (first ? message_cost : 0));
+        }
+        if (first && piece.sized) {
+            if (!on_->charge(piece.size)) return verdict::no_memory;
+            reserved_ += piece.size;
+            give_credit(from == origin::data ? piece.size + message_cost
+                                             : piece.size - static_cast<std::uint32_t>(bytes));
+        }
+        keep(piece, first, std::move(handles));
+    }
+    if (piece.fin) {
+        if (missing_ != 0) return verdict::misfit;
+        ended_ = true;
+    }
+    wake();
+    return verdict::taken;
+}
+
+bool message_inlet::fits(const message_piece& piece, bool first) const noexcept {
+    const std::size_t bytes = piece.bytes.size();
+    if (piece.sized != (first && piece.more)) return false;
+    if (piece.more && bytes == 0) return false;
+    if (first) return !piece.more || bytes < piece.size;
+    return piece.more ? bytes < missing_ : bytes == missing_;
+}
+
+void message_inlet::keep(const message_piece& piece, bool first, std::vector<unique_fd> handles) {
+    missing_ = (first ? piece.size : missing_) - static_cast<std::uint32_t>(piece.bytes.size());
+    if (abandoned_) return;
+    if (first) {
+        messages_.emplace_back();
+        messages_.back().size = piece.size;
+        messages_.back().cut = piece.sized;
+    }
+    bytes_.insert(bytes_.end(), piece.bytes.begin(), piece.bytes.end());
+    if (missing_ != 0) return;
+    messages_.back().handles = std::move(handles);
+    ++whole_;
+}
+
+received_message message_inlet::front() noexcept {
+    message& oldest = messages_.front();
+    return {std::span(bytes_).subspan(read_, oldest.size), std::span(oldest.handles)};
+}
+
+void message_inlet::pop() noexcept {
+    const message& oldest = messages_.front();
+    read_ += oldest.size;
+    --whole_;
+    if (on_ != nullptr && oldest.cut) {
+        on_->release(oldest.size);
+        reserved_ -= oldest.size;
+    } else if (on_ != nullptr) {
+        owed_ += oldest.size + message_cost;
+        if (owed_ >= window_ / 2 && !ended_) give_credit(std::exchange(owed_, 0));
+    }
+    messages_.pop_front();
+    if (read_ == bytes_.size()) {
+        bytes_.clear();
+        read_ = 0;
+        if (bytes_.capacity() > window_) bytes_.shrink_to_fit();
+    } else if (read_ > bytes_.size() / 2 && read_ > bytes_kept) {
+        bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(read_));
+        read_ = 0;
+    }
+}
+
+void message_inlet::abandon() noexcept {
+    abandoned_ = true;
+    messages_.clear();
+    bytes_.clear();
+    whole_ = 0;
+    read_ = 0;
+}
+
+void message_inlet::give_credit(std::uint32_t bytes) {
+    allowed_ += bytes;
+    const bool ours = (stream_ & receivers_stream) == 0;
+    const small_frame frame = make_credit(stream_ & ~receivers_stream, ours, bytes);
+    on_->output().append(std::span(frame));
+    on_->wake_writer();
+}
+
+void message_inlet::end(std::exception_ptr why) noexcept {
+    if (missing_ != 0 && !messages_.empty()) messages_.pop_back();
+    missing_ = 0;
+    if (!ended_) failure_ = std::move(why);
+    ended_ = true;
+    forget();
+    wake();
+}
+
+void message_inlet::wake() noexcept {
+    if (waiting_ != nullptr && (has_front() || ended_))
+        std::exchange(waiting_, nullptr)->complete(0);
+}
+
+message_inlet::next_operation::~next_operation() {
+    if (is_waiting()) inlet_->waiting_ = nullptr;
+}
+
+operation::progress message_inlet::next_operation::start() {
+    if (inlet_->has_front() || inlet_->ended_) return progress::done;
+    CONDUIT_ASSERT(inlet_->waiting_ == nullptr, "one task at a time receives on a call");
+    inlet_->waiting_ = this;
+    return progress::waiting;
+}
+
+void message_inlet::next_operation::cancel() noexcept {
+    inlet_->waiting_ = nullptr;
+    complete(cancelled_outcome);
+}
+
+result<bool> message_inlet::next_operation::await_resume() const {
+    if (failed()) return error();
+    if (inlet_->has_front()) return true;
+    if (inlet_->failure_) std::rethrow_exception(inlet_->failure_);
+    return false;
+}
+
+}  // namespace conduit::rpc::detail

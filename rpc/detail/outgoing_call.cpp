@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/rpc/codec.hpp>
+#include <conduit/rpc/detail/connection_state.hpp>
+#include <conduit/rpc/detail/outgoing_call.hpp>
+#include <conduit/runtime/assert.hpp>
+#include <conduit/runtime/context.hpp>
+#include <conduit/runtime/loop.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace conduit::rpc::detail {
+namespace {
+
+std::optional<std::uint64_t> microseconds_left(clock::duration usual) {
+    const clock::time_point deadline = current_context().deadline();
+    const clock::time_point now = loop::running().now;
+    clock::duration left = usual;
+    if (deadline != clock::time_point::max()) left = std::min(left, deadline - now);
+    if (left == clock::duration::max()) return std::nullopt;
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(left).count();
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0));
+}
+
+fault fault_of(const end_event& event) {
+    std::string text;
+    std::uint32_t retry_after = no_retry_after;
+    std::string type;
+    std::vector<std::byte> details;
+    const auto limits = decode_limits::for_message(event.message.size());
+    if (event.has_message &&
+        !decode_fields(event.message, limits, {}, text, retry_after, type, details)) {
+        return fault(status::internal, "the other side failed, and its reason cannot be decoded");
+    }
+    const bool known = event.status <= static_cast<std::uint32_t>(status::unauthenticated);
+    fault said(known ? static_cast<status>(event.status) : status::unknown, text);
+    if (retry_after != no_retry_after) said.retry_after(std::chrono::milliseconds(retry_after));
+    if (!type.empty()) said.with_details(std::move(type), std::move(details));
+    return said;
+}
+
+}  // namespace
+
+outgoing_call::outgoing_call(connection_state& on, const method_row& method)
+    : on_(&on), method_(&method), stream_(on.made().add(*this)) {}
+
+outgoing_call::~outgoing_call() {
+    if (over_) return;
+    if (!launched_) {
+        if (header_ != nullptr) on_->output().undo(begun_at_);
+        on_->made().release(stream_);
+        on_->call_ended();
+        return;
+    }
+    tell_peer(status::cancelled);
+}
+
+std::byte* outgoing_call::begin(std::size_t size) {
+    const wire_settings& theirs = on_->theirs();
+    if (size > theirs.message_max) {
+        throw fault(status::resource_exhausted,
+                    std::string(method_->full_name) + ": arguments of " + std::to_string(size) +
+                        " bytes, where the peer takes at most " +
+                        std::to_string(theirs.message_max) + " (message_max)")
+            .ran(false, true);
+    }
+    if (method_->takes_handles) handles_.reserve(on_->handles_max());
+    begun_size_ = size;
+    deadline_us_ = microseconds_left(method_->deadline);
+    const connection_state::alias named = on_->alias_of(*method_);
+    alias_ = named.number;
+    names_ = named.is_new;
+    if (size > std::min<std::size_t>(whole_message_max, theirs.frame_max - metadata_max)) {
+        large_ = std::make_unique<large_message>();
+        large_->bytes.resize(size);
+        return large_->bytes.data();
+    }
+    begun_at_ = on_->output().end();
+    const std::size_t preamble =
+        (deadline_us_ ? 8 : 0) + (names_ ? 1 + method_->full_name.size() : 0);
+    header_ = on_->output().append(frame_header_size + preamble + size);
+    return header_ + frame_header_size + preamble;
+}
+
+std::byte* outgoing_call::write_preamble(std::byte* at) const noexcept {
+    if (deadline_us_) at = put_u64(at, *deadline_us_);
+    if (!names_) return at;
+    *at++ = static_cast<std::byte>(method_->full_name.size());
+    std::memcpy(at, method_->full_name.data(), method_->full_name.size());
+    return at + method_->full_name.size();
+}
+
+void outgoing_call::launch() {
+    out_buffer& out = on_->output();
+    if (method_->request_stream || large_) {
+        outlet_ = std::make_unique<message_outlet>(*on_, stream_, on_->theirs().window);
+    }
+    if (method_->response_stream) inlet();
+    frame_header header;
+    header.type = frame_type::open;
+    header.stream = stream_;
+    header.aux = alias_;
+    header.flags = frame_flag::message;
+    if (deadline_us_) header.flags |= frame_flag::deadline;
+    if (names_) header.flags |= frame_flag::name;
+
+    if (large_ != nullptr) {
+        header.flags |= frame_flag::sized | frame_flag::more;
+        const std::size_t preamble =
+            (deadline_us_ ? 8 : 0) + (names_ ? 1 + method_->full_name.size() : 0);
+        begun_at_ = out.end();
+        header_ = out.append(frame_header_size + preamble + 4 + piece_max);
+        header.length = static_cast<std::uint32_t>(preamble + 4 + piece_max);
+        std::byte* at = write_preamble(put_header(header_, header));
+        at = put_u32(at, static_cast<std::uint32_t>(begun_size_));
+        std::copy_n(large_->bytes.data(), piece_max, at);
+        large_->sent = piece_max;
+        large_->last = !method_->request_stream;
+        large_->handles = std::exchange(handles_, {});
+        end_of_open_ = out.end() + begun_size_ - piece_max;  // at least
+        outlet_->begin_large(std::move(large_));
+    } else {
+        if (!method_->request_stream) header.flags |= frame_flag::fin;
+        header.length = static_cast<std::uint32_t>(out.end() - begun_at_ - frame_header_size);
+        header.handles = static_cast<std::uint16_t>(handles_.size());
+        write_preamble(put_header(header_, header));
+        if (!handles_.empty()) out.attach(begun_at_, std::exchange(handles_, {}));
+        end_of_open_ = out.end();
+    }
+    if (names_) on_->alias_sent(*method_);
+    launched_ = true;
+    sequence_ = on_->next_sequence();
+    ++on_->counters().calls_made;
+    on_->wake_writer();
+}
+
+operation::progress outgoing_call::start() { return over_ ? progress::done : progress::waiting; }
+
+message_inlet& outgoing_call::inlet() {
+    if (!inlet_) inlet_ = std::make_unique<message_inlet>(*on_, stream_, on_->ours().window);
+    return *inlet_;
+}
+
+void outgoing_call::cancel() noexcept {
+    const bool late = where()->why_stopped() == stop_reason::timed_out;
+    cancel_here(make_error_code(late ? errc::timed_out : errc::cancelled));
+}
+
+void outgoing_call::cancel_here(std::error_code why) noexcept {
+    const bool late = why == errc::timed_out;
+    const status code = late ? status::deadline_exceeded : status::cancelled;
+    const bool sent = on_->output().sent() >= end_of_open_;
+    tell_peer(code);
+    fail(std::make_exception_ptr(
+        fault(code, std::string(method_->full_name) +
+                        (late ? ": the deadline passed" : ": the call was cancelled"))
+            .ran(sent, method_->idempotent)));
+}
+
+void outgoing_call::abandon(std::exception_ptr why) noexcept {
+    if (over_) return;
+    tell_peer(status::cancelled);
+    fail(std::move(why));
+}
+
+void outgoing_call::tell_peer(status why) noexcept {
+    const small_frame frame = make_cancel(stream_, static_cast<std::uint32_t>(why));
+    if (outlet_) outlet_->close();
+    on_->output().append(std::span(frame));
+    on_->wake_writer();
+    on_->call_abandoned(stream_);
+}
+
+void outgoing_call::on_end(const end_event& event, std::span<unique_fd> handles) {
+    queue_us_ = event.queue_us;
+    run_us_ = event.run_us;
+    if (event.status != 0) {
+        fault said = fault_of(event);
+        said.ran(!event.not_started, method_->idempotent);
+        fail(std::make_exception_ptr(std::move(said)));
+        return;
+    }
+    std::string why;
+    bool taken = true;
+    if (method_->response_stream) {
+        taken = !event.has_message;
+        if (!taken) why = "a result where only items of a stream were expected";
+    } else if (!event.has_message && inlet_ && inlet_->has_message()) {
+        taken = take_result(inlet_->front(), why);
+    } else {
+        taken = take_result({event.message, handles}, why);
+    }
+    if (taken) return finish();
+    fail(std::make_exception_ptr(
+        fault(status::internal, std::string(method_->full_name) + ": the result: " + why)
+            .ran(true, method_->idempotent)));
+}
+
+void outgoing_call::fail(std::exception_ptr why) noexcept {
+    failure_ = std::move(why);
+    finish();
+}
+
+void outgoing_call::finish() noexcept {
+    over_ = true;
+    if (outlet_) outlet_->close();
+    if (inlet_) inlet_->end(failure_);
+    if (is_waiting()) complete(0);
+}
+
+}  // namespace conduit::rpc::detail
