@@ -19,7 +19,7 @@
 
 namespace conduit::rpc {
 
-/// What CONDUIT_INTERFACE makes of an interface; static storage. TODO(someday): its schema.
+/// What CONDUIT_INTERFACE makes of an interface; static storage.
 struct interface_row {
     std::string_view name;  // "demo.calculator.v1"
     std::span<const detail::method_row> methods;

@@ -11,6 +11,12 @@
 #include <memory>
 #include <string_view>
 
+namespace conduit::rpc {
+
+class fault;
+
+}  // namespace conduit::rpc
+
 namespace conduit::rpc::detail {
 
 class incoming_call;
@@ -33,6 +39,9 @@ struct method_row {
     bool takes_handles = false;                         // some parameter has a handle in it
     bool gives_handles = false;                         // the result has
     clock::duration deadline = clock::duration::max();  // unless the caller has a shorter one
+    void (*throw_listed)(const fault& why) = nullptr;   // throws the error of its own type, if any
+    std::string_view text;                              // for people
+    std::string_view since;
 };
 
 }  // namespace conduit::rpc::detail

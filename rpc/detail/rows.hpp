@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The rows of an interface: its methods' signatures and attributes as data. A stub refers to rows
+// that cannot serve, so that a client compiles no code of a server.
+
+#pragma once
+
+#include <conduit/rpc/detail/listed_errors.hpp>
+#include <conduit/rpc/detail/method_row.hpp>
+#include <conduit/rpc/detail/serve.hpp>
+#include <conduit/rpc/detail/signature.hpp>
+#include <conduit/rpc/method.hpp>
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+
+namespace conduit::rpc::detail {
+
+/// Which rows are made.
+enum class purpose : std::uint8_t { calling, serving };
+
+/// The class that CONDUIT_INTERFACE made of an interface.
+template <class Interface>
+using interface_of = decltype(conduit_interface_of(contract<Interface>()));
+
+template <class Interface>
+concept has_interface = requires { conduit_interface_of(contract<Interface>()); };
+
+template <auto Method, class... E>
+constexpr method<Method, E...> find_attributes(const method<Method, E...>& found) noexcept {
+    return found;
+}
+template <auto Method, class All>
+constexpr auto attributes_of(const All& all) noexcept {
+    if constexpr (requires { find_attributes<Method>(all); }) {
+        return find_attributes<Method>(all);
+    } else {
+        return method<Method>();
+    }
+}
+
+struct no_attributes {};
+
+template <class Interface>
+concept has_attributes = requires { conduit_methods(contract<Interface>()); };
+
+template <class Interface>
+constexpr auto all_attributes() noexcept {
+    if constexpr (has_attributes<Interface>) {
+        return conduit_methods(contract<Interface>());
+    } else {
+        return no_attributes();
+    }
+}
+
+template <class... E>
+struct errors_of {
+    static constexpr describe_function describe = &describe_listed<E...>;
+    static constexpr void (*rethrow)(const fault&) = &throw_listed<E...>;
+};
+template <>
+struct errors_of<> {
+    static constexpr describe_function describe = nullptr;
+    static constexpr void (*rethrow)(const fault&) = nullptr;
+};
+
+template <auto Method, class... E>
+constexpr errors_of<E...> listed_by(const method<Method, E...>& /*attributes*/) {
+    static_assert(require_errors<E...>());
+    return {};
+}
+
+template <class R, class C, class... A>
+constexpr void set_shape(method_row& row, R (C::*)(A...)) {
+    using shape = returned<R>;
+    row.request_stream = (is_stream_v<A> || ...);
+    row.response_stream = shape::streams;
+    row.one_way = shape::one_way;
+    row.takes_handles = (has_handles_in_v<A> || ...);
+    row.gives_handles =
+        has_handles_in_v<typename shape::value> || has_handles_in_v<typename shape::item>;
+}
+
+template <class Interface, auto Method, purpose Purpose>
+constexpr method_row make_row(std::string_view full_name, std::string_view name,
+                              std::string_view parameters) {
+    constexpr auto attributes = attributes_of<Method>(all_attributes<Interface>());
+    using errors = decltype(listed_by(attributes));
+    method_row row;
+    row.full_name = full_name;
+    row.name = name;
+    row.parameters = parameters;
+    row.idempotent = attributes.is_idempotent();
+    row.deadline = attributes.deadline();
+    row.text = attributes.text();
+    row.since = attributes.since();
+    set_shape(row, Method);
+    if constexpr (Purpose == purpose::serving) {
+        row.serve = &served<Interface, Method, errors::describe, decltype(Method)>::serve;
+    } else {
+        row.throw_listed = errors::rethrow;
+    }
+    return row;
+}
+
+/// The rows in the order of CONDUIT_INTERFACE; they are part of the program.
+template <class Interface, purpose Purpose>
+inline constexpr auto rows = interface_of<Interface>::template conduit_rows<Purpose>();
+
+}  // namespace conduit::rpc::detail
