@@ -62,6 +62,10 @@ inline constexpr std::size_t whole_message_max = 131'072;  // a longer one is cu
 inline constexpr std::size_t piece_max = 65'536;
 inline constexpr std::size_t aliases_max = 1024;
 inline constexpr std::size_t metadata_max = 8192;
+inline constexpr std::size_t greeting_max = 4096;  // preface and SETTINGS
+inline constexpr std::size_t software_max = 64;
+inline constexpr std::size_t goaway_text_max = 1024;
+inline constexpr std::uint32_t credit_max = 0x7fff'ffff;
 inline constexpr std::uint32_t no_retry_after = 0xffff'ffff;
 inline constexpr std::uint8_t version_highest = 1;
 inline constexpr std::uint8_t version_lowest = 1;
@@ -96,6 +100,9 @@ struct wire_fault {
     std::string text;
 };
 
+/// "OPEN"; "type 77" for one that this side does not know.
+std::string to_string(frame_type type);
+
 /// A message, or a piece of one, inside a frame. The bytes are valid during the event only.
 struct message_piece {
     std::span<const std::byte> bytes;
@@ -106,6 +113,8 @@ struct message_piece {
     bool more = false;
     bool fin = false;
 };
+
+// In all events `stream` is the bare number, without receivers_stream.
 
 struct open_event {
     std::uint32_t stream = 0;
@@ -124,7 +133,7 @@ struct data_event {
 
 struct end_event {
     std::uint32_t stream = 0;
-    std::uint32_t status = 0;
+    std::uint32_t status = 0;  // at most 16
     std::uint32_t queue_us = 0;
     std::uint32_t run_us = 0;
     std::span<const std::byte> metadata;
@@ -162,13 +171,19 @@ protected:
 };
 
 /// Bytes in, events out. Frames are parsed where they are; only one that is cut by the end of what
-/// was fed is kept, in memory that grows with what has arrived.
+/// was fed is kept, in memory that grows with what has arrived and is used again.
+///
+/// What one frame says is checked here against the protocol and against the limits that `ours` has
+/// announced (or against those before it, where they are wider: the peer may not have seen ours).
+/// What a frame means after others is left to the connection: whether a call exists, an alias was
+/// named, the pieces of a message add up.
 class frame_reader {
 public:
-    /// `ours` is what this side announces: its frame_max bounds what is taken.
+    /// `ours` is what this side announces: its limits bound what is taken.
     explicit frame_reader(const wire_settings& ours);
 
-    /// Parses `bytes`. The same bytes in other portions give the same events.
+    /// Parses `bytes`. The same bytes in other portions give the same events, and the same fault
+    /// behind the same event. An event must not call back into the reader.
     void feed(std::span<const std::byte> bytes, frame_events& events);
 
     /// The peer broke a rule of the protocol; nothing is parsed any more.
@@ -178,26 +193,109 @@ public:
     /// Whether preface and SETTINGS have come.
     bool begun() const noexcept { return begun_; }
     /// Whether nothing of a frame (or of the preface) is kept: the place where a stream may end.
-    bool between_frames() const noexcept { return kept_.empty(); }
+    bool between_frames() const noexcept { return kept_.empty() && to_skip_ == 0; }
     /// How many bytes of a frame that is not complete are kept.
     std::size_t kept() const noexcept { return kept_.size(); }
+    /// How many bytes of memory are held for that: at most twice what was kept at a time.
+    std::size_t memory() const noexcept { return kept_.capacity(); }
+    /// Gives that memory back, unless a frame is kept. For a connection that falls idle.
+    void trim() noexcept;
 
 private:
-    // The implementer's choice.
+    using bytes_view = std::span<const std::byte>;
+
+    bool is_active() const noexcept { return !stopped_ && !fault_; }
+    std::size_t parse(bytes_view bytes, frame_events& events);
+    bool parse_preface(bytes_view bytes);
+    bytes_view complete(bytes_view bytes, frame_events& events);
+    bytes_view skip(bytes_view bytes, frame_events& events);
+
+    bool is_in_order(const frame_header& header) const noexcept;
+    bool may_be_skipped(const frame_header& header) const noexcept;
+    bool is_whose(std::uint32_t stream, unsigned sides) const noexcept {
+        if (sides == 0) return stream == 0;
+        const std::uint32_t side = (stream & receivers_stream) != 0 ? 1 : 0;
+        return ((sides >> side) & 1U) != 0 && (stream & ~receivers_stream) < calls_max_[side];
+    }
+
+    bool take(const frame_header& header, bytes_view payload, frame_events& events);
+    bool take_settings(const frame_header& header, bytes_view payload, frame_events& events);
+    bool take_open(const frame_header& header, bytes_view payload, frame_events& events);
+    bool take_data(const frame_header& header, bytes_view payload, frame_events& events);
+    bool take_end(const frame_header& header, bytes_view payload, frame_events& events);
+    bool take_goaway(const frame_header& header, bytes_view payload, frame_events& events);
+    bool take_metadata(const frame_header& header, bytes_view& rest, bytes_view& out);
+    bool take_message(const frame_header& header, bytes_view rest, message_piece& out);
+
+    void refuse(const frame_header& header);
+    wire_fault what_is_wrong_with_type(const frame_header& header) const;
+    wire_fault what_is_wrong(const frame_header& header) const;
+    bool fail(goaway_reason reason, std::string text);
+    bool fail(const frame_header& header, goaway_reason reason, std::string_view text);
+
     std::optional<wire_fault> fault_;
     std::vector<std::byte> kept_;
-    std::size_t frame_max_;
+    std::size_t needed_ = 0;      // how many bytes must be kept before they are looked at again
+    std::uint64_t position_ = 0;  // where the frame at hand begins, in all that was fed
+    frame_header skipped_;        // of which to_skip_ bytes are still to come
+    std::size_t to_skip_ = 0;
+    std::uint32_t frame_max_;
+    std::uint32_t message_max_;
+    std::array<std::uint32_t, 2> calls_max_;  // of calls that the peer opened, that we opened
+    std::uint32_t handles_max_;
+    bool greeted_ = false;  // the preface has come
     bool begun_ = false;
+    bool stopped_ = false;
 };
 
-// Writing. The put_ functions write at `to` and yield the place behind.
+// Numbers as they stand in frames, at any alignment. The put_ functions write at `to` and yield the
+// place behind.
 
-std::byte* put_u16(std::byte* to, std::uint16_t value) noexcept;
-std::byte* put_u32(std::byte* to, std::uint32_t value) noexcept;
-std::byte* put_u64(std::byte* to, std::uint64_t value) noexcept;
-std::byte* put_header(std::byte* to, const frame_header& header) noexcept;
+inline std::uint16_t get_u16(const std::byte* from) noexcept {
+    return static_cast<std::uint16_t>(static_cast<unsigned>(from[0]) |
+                                      static_cast<unsigned>(from[1]) << 8);
+}
+inline std::uint32_t get_u32(const std::byte* from) noexcept {
+    return static_cast<std::uint32_t>(from[0]) | static_cast<std::uint32_t>(from[1]) << 8 |
+           static_cast<std::uint32_t>(from[2]) << 16 | static_cast<std::uint32_t>(from[3]) << 24;
+}
+inline std::uint64_t get_u64(const std::byte* from) noexcept {
+    return get_u32(from) | static_cast<std::uint64_t>(get_u32(from + 4)) << 32;
+}
+inline frame_header get_header(const std::byte* from) noexcept {
+    return {get_u32(from),
+            static_cast<frame_type>(from[4]),
+            static_cast<std::uint8_t>(from[5]),
+            get_u16(from + 6),
+            get_u32(from + 8),
+            get_u32(from + 12)};
+}
 
-/// Preface and SETTINGS.
+inline std::byte* put_u16(std::byte* to, std::uint16_t value) noexcept {
+    to[0] = static_cast<std::byte>(value);
+    to[1] = static_cast<std::byte>(value >> 8);
+    return to + 2;
+}
+inline std::byte* put_u32(std::byte* to, std::uint32_t value) noexcept {
+    to[0] = static_cast<std::byte>(value);
+    to[1] = static_cast<std::byte>(value >> 8);
+    to[2] = static_cast<std::byte>(value >> 16);
+    to[3] = static_cast<std::byte>(value >> 24);
+    return to + 4;
+}
+inline std::byte* put_u64(std::byte* to, std::uint64_t value) noexcept {
+    return put_u32(put_u32(to, static_cast<std::uint32_t>(value)),
+                   static_cast<std::uint32_t>(value >> 32));
+}
+inline std::byte* put_header(std::byte* to, const frame_header& header) noexcept {
+    to = put_u32(to, header.length);
+    *to++ = static_cast<std::byte>(header.type);
+    *to++ = static_cast<std::byte>(header.flags);
+    to = put_u16(to, header.handles);
+    return put_u32(put_u32(to, header.stream), header.aux);
+}
+
+/// Preface and SETTINGS. Asserts that the values are within their bounds.
 std::vector<std::byte> make_greeting(const wire_settings& ours);
 
 using small_frame = std::array<std::byte, frame_header_size>;
@@ -206,7 +304,7 @@ small_frame make_cancel(std::uint32_t stream, std::uint32_t status) noexcept;
 small_frame make_credit(std::uint32_t stream, bool ours, std::uint32_t bytes) noexcept;
 std::array<std::byte, frame_header_size + 8> make_ping(std::uint64_t value) noexcept;
 std::array<std::byte, frame_header_size + 8> make_pong(std::uint64_t value) noexcept;
-/// A text beyond 1,024 bytes is cut.
+/// A text beyond 1,024 bytes is cut, between two characters.
 std::vector<std::byte> make_goaway(goaway_reason reason, std::uint32_t opens,
                                    std::uint32_t retry_after_ms, std::string_view text);
 
