@@ -1,7 +1,7 @@
-# conduit_fuzz_target(<name> [LIBRARIES <library>...]) makes the program <name> of <name>.cpp, which
-# defines LLVMFuzzerTestOneInput(). With CONDUIT_FUZZ, which the preset asan sets, the program is
-# libFuzzer's and scripts/fuzz.sh runs it; in every other build, with any compiler, it replays the
-# files it is given (replay.cpp).
+# conduit_fuzz_target(<name> [SOURCES <source>...] [LIBRARIES <library>...]) makes the program
+# <name> of <name>.cpp, which defines LLVMFuzzerTestOneInput(), and of further sources. With
+# CONDUIT_FUZZ, which the preset asan sets, the program is libFuzzer's and scripts/fuzz.sh runs it;
+# in every other build, with any compiler, it replays the files it is given (replay.cpp).
 #
 # In all builds ctest replays corpus/<name>/, which must hold at least one file, as the case
 # "<name> corpus" with the label `fuzz`.
@@ -12,8 +12,8 @@
 set(CONDUIT_FUZZ_FOLDER "${CMAKE_CURRENT_SOURCE_DIR}")
 
 function(conduit_fuzz_program name)
-    cmake_parse_arguments(PARSE_ARGV 1 fuzz "" "" "LIBRARIES")
-    set(sources "${CONDUIT_FUZZ_FOLDER}/${name}.cpp")
+    cmake_parse_arguments(PARSE_ARGV 1 fuzz "" "" "SOURCES;LIBRARIES")
+    set(sources "${CONDUIT_FUZZ_FOLDER}/${name}.cpp" ${fuzz_SOURCES})
     if(NOT CONDUIT_FUZZ)
         list(APPEND sources "${CONDUIT_FUZZ_FOLDER}/replay.cpp")
     endif()

@@ -4,8 +4,8 @@
 #     scripts/fuzz.sh                               every target for 20 seconds, then the canaries
 #     scripts/fuzz.sh --seconds 600 fuzz_address    one target for longer
 #
-# An input that crashes is kept below build/fuzz/crashes/, and the last lines say how to run it again.
-# What the fuzzer found interesting stays in build/fuzz/corpus/, where the next run starts.
+# An input that crashes is kept below build/fuzz/crashes/, and the last lines say how to run it
+# again. What the fuzzer found interesting stays in build/fuzz/corpus/, where the next run starts.
 # A canary has a planted bug: the script fails if the fuzzer does not find that.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -32,6 +32,9 @@ symbolizer=external_symbolizer_path=/usr/bin/llvm-symbolizer-19
 export ASAN_OPTIONS=$symbolizer UBSAN_OPTIONS=$symbolizer:print_stacktrace=1
 mkdir -p build/fuzz/log
 
+# inputs_of TARGET: how many it was given in its last run
+inputs_of() { sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/log/"$1"; }
+
 # run TARGET SECONDS: one program, its words into build/fuzz/log/TARGET
 run() {
     local target=$1 found=build/fuzz/corpus/$1 crashes=build/fuzz/crashes/$1
@@ -49,7 +52,7 @@ one() {
     if [[ $target == *_canary ]]; then
         rm -rf build/fuzz/corpus/"$target"
         if run "$target" "$canary_seconds"; then
-            echo "$target: the planted bug was not found in $canary_seconds s, so nothing else would be"
+            echo "$target: the planted bug was not found in $canary_seconds s: the fuzzer is blind"
             return 1
         elif ! grep -qE '^(==[0-9]+== ?ERROR: (AddressSanitizer|libFuzzer)|fuzz: )' "$log"; then
             tail -n 20 "$log"
@@ -58,17 +61,16 @@ one() {
         fi
         echo "$target: the planted bug was found"
     elif run "$target" "$seconds"; then
-        echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs, none crashed"
+        echo "$target: $(inputs_of "$target") inputs, none crashed"
     else
         tail -n 60 "$log"
-        sed -n "s|.*Test unit written to |$target: run it again with build/asan/tests/fuzz/$target |p" \
-            "$log"
+        sed -n "s|.*Test unit written to |$target: try build/asan/tests/fuzz/$target |p" "$log"
         echo "$target: failed"
         return 1
     fi
 }
 
-export -f run one
+export -f inputs_of run one
 export seconds canary_seconds
 status=0
 printf '%s\0' "${targets[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'one "$1"' fuzz || status=1
@@ -76,7 +78,7 @@ printf '%s\0' "${targets[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'one "$1"' f
 total=0
 for target in "${targets[@]}"; do
     [[ $target == *_canary ]] && continue
-    inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz/log/$target")
+    inputs=$(inputs_of "$target")
     total=$((total + ${inputs:-0}))
 done
 echo "fuzz: $total inputs in all"

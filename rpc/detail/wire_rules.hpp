@@ -35,31 +35,27 @@ struct frame_rule {
     std::uint32_t most = 0;
 };
 
-namespace rules_detail {
-using namespace frame_flag;
-
 constexpr std::uint16_t allowing(int flags) { return static_cast<std::uint16_t>(1U << flags); }
 
 // A message that is whole, with FIN or without, and a first piece of one that is cut.
 inline constexpr std::uint16_t first_or_whole =
-    allowing(message) | allowing(message | fin) | allowing(message | more | sized);
-inline constexpr std::uint8_t of_open =
-    message | more | fin | sized | name | frame_flag::deadline | meta;
+    allowing(frame_flag::message) | allowing(frame_flag::message | frame_flag::fin) |
+    allowing(frame_flag::message | frame_flag::more | frame_flag::sized);
+inline constexpr std::uint8_t flags_of_messages =
+    frame_flag::message | frame_flag::more | frame_flag::fin | frame_flag::sized;
 inline constexpr std::uint32_t settings_most = greeting_max - preface_size - frame_header_size;
-}  // namespace rules_detail
 
 /// By type; the first one is none.
 inline constexpr std::array<frame_rule, 10> frame_rules = {{
     {},
-    {"SETTINGS", 0, 1, 0, 0, 0, rules_detail::settings_most},
-    {"OPEN", rules_detail::of_open, rules_detail::first_or_whole, senders_call, aliases_max - 1, 0,
-     any_u32},
-    {"DATA", frame_flag::message | frame_flag::more | frame_flag::fin | frame_flag::sized,
-     rules_detail::first_or_whole | rules_detail::allowing(frame_flag::fin) |
-         rules_detail::allowing(frame_flag::message | frame_flag::more),
+    {"SETTINGS", 0, 1, 0, 0, 0, settings_most},
+    {"OPEN", flags_of_messages | frame_flag::name | frame_flag::deadline | frame_flag::meta,
+     first_or_whole, senders_call, aliases_max - 1, 0, any_u32},
+    {"DATA", flags_of_messages,
+     first_or_whole | allowing(frame_flag::fin) | allowing(frame_flag::message | frame_flag::more),
      senders_call | receivers_call, 0, 0, any_u32},
     {"END", frame_flag::message | frame_flag::not_started | frame_flag::meta,
-     1 | rules_detail::allowing(frame_flag::message), receivers_call, any_u32, 8, any_u32},
+     1 | allowing(frame_flag::message), receivers_call, any_u32, 8, any_u32},
     {"CANCEL", 0, 1, senders_call, 4, 0, 0},
     {"CREDIT", 0, 1, senders_call | receivers_call, credit_max, 0, 0},
     {"PING", 0, 1, 0, 0, 8, 8},

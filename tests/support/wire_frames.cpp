@@ -3,6 +3,7 @@
 #include "wire_frames.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace conduit::test {
 namespace {
@@ -138,6 +139,35 @@ std::vector<bytes> samples() {
     };
 }
 
+std::map<std::string, bytes> frame_seeds() {
+    // The first byte chooses how the rest is read: see fuzz_frame.cpp.
+    const bytes behind_greeting(1, std::byte{0x83});
+    const bytes single_bytes(1, std::byte{0xc0});
+    const bytes from_the_start(1, std::byte{0x07});
+    std::map<std::string, bytes> seeds;
+    bytes conversation = joined({from_the_start, greeting(16)});
+    std::size_t number = 10;
+    for (const bytes& sample : samples()) {
+        std::string name =
+            std::to_string(number++) + "_" + to_string(get_header(sample.data()).type);
+        std::replace(name.begin(), name.end(), ' ', '_');
+        seeds[name] = joined({number % 2 == 0 ? behind_greeting : single_bytes, sample});
+        append(conversation, sample);
+    }
+    seeds["greeting"] = joined({from_the_start, greeting()});
+    seeds["another_protocol"] = joined({from_the_start, to_bytes("GET / HTTP/1.1")});
+    seeds["later_version"] = joined({from_the_start, to_bytes("\xc0nduit\3\2")});
+    seeds["cut"] = joined({from_the_start, greeting(16)});
+    seeds["cut"].pop_back();
+    for (const std::uint32_t length : {0U, 1U, 147'456U, 147'457U, 0x8000'0000U, 0xffff'ffffU}) {
+        bytes wrong = joined({behind_greeting, data_frame(1, flag::message, "x"), greeting()});
+        put_u32(wrong.data() + 1, length);
+        seeds["length_" + std::to_string(length)] = wrong;
+    }
+    seeds["conversation"] = std::move(conversation);
+    return seeds;
+}
+
 wire_settings reader_settings() {
     wire_settings ours;
     ours.handles_max = 16;
@@ -151,11 +181,15 @@ void read(std::span<const std::byte> stream, std::size_t portion, frame_log& log
         stream = stream.subspan(part.size());
         reader.feed(part, log);
     }
+    log.close(reader);
+}
+
+void frame_log::close(const frame_reader& reader) {
     if (reader.broken()) {
-        log.text += "broken " + std::to_string(static_cast<unsigned>(reader.why().reason)) + ": " +
-                    reader.why().text + "\n";
+        text += "broken " + std::to_string(static_cast<unsigned>(reader.why().reason)) + ": " +
+                reader.why().text + "\n";
     } else {
-        log.text += reader.between_frames() ? "between frames\n" : "amid a frame\n";
+        text += reader.between_frames() ? "between frames\n" : "amid a frame\n";
     }
 }
 

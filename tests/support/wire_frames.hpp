@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,6 +64,9 @@ public:
     bool on_goaway(const rpc::detail::goaway_event& event) override;
     bool on_ignored(const rpc::detail::frame_header& header) override;
 
+    /// Adds how it ended: broken and why, or whether between frames.
+    void close(const rpc::detail::frame_reader& reader);
+
     std::string text;
     std::size_t events = 0;
     std::size_t events_max = static_cast<std::size_t>(-1);  // then it has had enough
@@ -76,6 +80,10 @@ private:
 
 /// What a side announces that takes everything in samples().
 rpc::detail::wire_settings reader_settings();
+
+/// The inputs that fuzz_frame starts from, by their names: the samples, lengths and beginnings that
+/// have broken other parsers, and a whole conversation.
+std::map<std::string, bytes> frame_seeds();
 
 /// Feeds `stream` in portions of `portion` bytes; how it ended is the last line of the log.
 void read(std::span<const std::byte> stream, std::size_t portion, frame_log& log);

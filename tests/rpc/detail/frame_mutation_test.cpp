@@ -11,8 +11,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <random>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 using namespace conduit;
@@ -153,6 +159,22 @@ TEST_CASE("every flip of one or two bits of a greeting is taken or refused", "[r
     }
     REQUIRE(outcomes[events_only] > 100);
     REQUIRE(outcomes[refused] > 10'000);
+}
+
+TEST_CASE("the fuzzer of frames starts from one of each", "[rpc][wire]") {
+    // To write them anew: CONDUIT_WRITE_SEEDS=1 conduit_tests --case "the fuzzer of frames ..."
+    const std::filesystem::path folder = CONDUIT_SOURCE_DIR "/tests/fuzz/corpus/fuzz_frame";
+    for (const auto& [name, seed] : test::frame_seeds()) {
+        const auto* const text = static_cast<const char*>(static_cast<const void*>(seed.data()));
+        if (std::getenv("CONDUIT_WRITE_SEEDS") != nullptr) {
+            std::ofstream(folder / name, std::ios::binary)
+                .write(text, static_cast<std::streamsize>(seed.size()));
+        }
+        std::ifstream in(folder / name, std::ios::binary);
+        const std::string written{std::istreambuf_iterator<char>(in), {}};
+        CAPTURE(name);
+        REQUIRE(written == std::string(text, seed.size()));
+    }
 }
 
 TEST_CASE("a million malformed frames are refused, each for a reason", "[rpc][wire]") {
