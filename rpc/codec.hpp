@@ -12,8 +12,8 @@
 //                                       first_again, second_again);
 //     if (!decoded) log(decoded.text());
 //
-// What may be sent: bool, integers, float and double, enums, std::string, vectors, arrays, deques,
-// lists, maps and sets, optional, variant, tuple and pair, durations and times of the system clock,
+// What may be sent: bool, integers, float and double, enums, std::string, vectors, arrays, lists,
+// maps and sets, optional, variant, tuple and pair, durations and times of the system clock,
 // unique_fd, and structs of at most 32 such members. Another type says in a representation<T> what
 // it is sent as. docs/reference/encoding.md has the bytes.
 //
@@ -53,6 +53,12 @@ struct representation;
 template <class T>
 concept codable = detail::is_codable_v<T>;
 
+/// The same as a static_assert with a sentence: true, or an error at the part that cannot be sent.
+template <class T>
+consteval bool require_codable() {
+    return detail::require_codable<T>();
+}
+
 /// Whether a unique_fd is anywhere in the type, so that it goes over Unix sockets only.
 template <class T>
 inline constexpr bool contains_handles_v = detail::has_handles_v<T>;
@@ -63,7 +69,7 @@ using handle_list = std::vector<unique_fd>;
 /// How many bytes the fields take: exactly that many are written.
 template <class... T>
 [[nodiscard]] std::size_t encoded_size(const T&... fields) {
-    static_assert((detail::require_codable<T>() && ...));
+    static_assert((require_codable<T>() && ...));
     return detail::size_of_all(fields...);
 }
 
@@ -72,14 +78,14 @@ template <class... T>
 template <class... T>
     requires(!std::is_const_v<T> && ...)
 void encode_fields(std::byte* to, handle_list& handles, T&... fields) {
-    static_assert((detail::require_codable<T>() && ...));
+    static_assert((require_codable<T>() && ...));
     detail::write_all_of(to, handles, fields...);
 }
 
 /// The same for fields without handles, which stay as they are.
 template <class... T>
 void encode_fields(std::byte* to, const T&... fields) {
-    static_assert((detail::require_codable<T>() && ...));
+    static_assert((require_codable<T>() && ...));
     static_assert((!contains_handles_v<T> && ...),
                   "conduit: a unique_fd is moved out; pass a handle_list and fields that can be "
                   "changed");
@@ -109,7 +115,7 @@ struct names_of_list {
 template <class... T>
 decode_result decode_fields(std::span<const std::byte> bytes, const decode_limits& limits,
                             std::span<unique_fd> handles, T&... fields) {
-    static_assert((detail::require_codable<T>() && ...));
+    static_assert((require_codable<T>() && ...));
     detail::decode_state state(bytes, limits, handles);
     const std::byte* const end = bytes.data() + bytes.size();
     const bool good = detail::read_fields<detail::names_of_list>(

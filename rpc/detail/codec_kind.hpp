@@ -12,7 +12,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -46,7 +45,7 @@ enum class kind : std::uint8_t {
     block,  // a vector of scalars: copied in one go
     bits,   // std::vector<bool>
     vector,
-    list,  // std::deque and std::list
+    list,  // std::list
     array,
     map,
     set,
@@ -165,8 +164,6 @@ template <class T, class A>
 struct shape_of<std::vector<T, A>> : shape<is_block_v<T> ? kind::block : kind::vector, T> {};
 template <class A>
 struct shape_of<std::vector<bool, A>> : shape<kind::bits, bool> {};
-template <class T, class A>
-struct shape_of<std::deque<T, A>> : shape<kind::list, T> {};
 template <class T, class A>
 struct shape_of<std::list<T, A>> : shape<kind::list, T> {};
 template <class T, std::size_t N>

@@ -161,8 +161,9 @@ const std::byte* read_string(decode_state& state, const std::byte* at, const std
     const std::size_t count = read_count<T, 1>(state, at, end);
     if (at == nullptr) [[unlikely]]
         return nullptr;
-    // Short ones need no memory of their own.
-    if (count > T().capacity() && !state.charge(count + 1, at - 4, noun_of<T>())) return nullptr;
+    // Short ones need no memory of their own; longer ones grow from there, at least twofold.
+    constexpr std::size_t inside = 15;
+    if (count > inside && !state.charge(count + inside + 1, at - 4, noun_of<T>())) return nullptr;
     into.assign(chars_at<typename T::value_type>(at), count);
     return at + count;
 }
@@ -223,24 +224,17 @@ template <class Range>
     return at;
 }
 
-/// Two pointers, and for a deque its share of a chunk.
-inline constexpr std::size_t list_overhead = 2 * sizeof(void*) + allocation_overhead;
-inline constexpr std::size_t deque_overhead = 1024;
-
 template <class T>
 const std::byte* read_sequence(decode_state& state, const std::byte* at, const std::byte* end,
                                T& into) {
     using element = typename T::value_type;
-    constexpr bool is_list = kind_of<T> == kind::list;
     const std::size_t count = read_count<T, least_size<element>()>(state, at, end);
     if (at == nullptr) [[unlikely]]
         return nullptr;
-    constexpr std::size_t each = sizeof(element) + (is_list ? list_overhead : 0);
+    constexpr std::size_t node = block_size(sizeof(element) + 2 * sizeof(void*));
+    constexpr std::size_t each = kind_of<T> == kind::list ? node : sizeof(element);
     if (!state.charge_elements(count, each, at - 4, noun_of<T>())) [[unlikely]]
         return nullptr;
-    if constexpr (is_list) {
-        if (count != 0 && !state.charge(deque_overhead, at - 4, noun_of<T>())) return nullptr;
-    }
     into.clear();
     into.resize(count);
     return read_elements(state, at, end, into);
@@ -251,9 +245,10 @@ const std::byte* read_sequence(decode_state& state, const std::byte* at, const s
 template <class T>
 concept hashed = requires(const T& container) { container.bucket_count(); };
 
-/// What a node takes beside its value: the links and colour of a tree, or a link, the hash and a
-/// share of the buckets.
-inline constexpr std::size_t node_overhead = 4 * sizeof(void*) + allocation_overhead;
+/// What a node takes: the value with the links and the colour of a tree, or with a link, a hash and
+/// a share of the buckets.
+template <class T>
+inline constexpr std::size_t node_size = block_size(sizeof(T) + (4 * sizeof(void*)));
 
 /// How often the keys of one container may meet others in their bucket: a few times each is usual.
 constexpr std::size_t comparisons_max(std::size_t count) { return 4096 + 16 * count; }
@@ -325,7 +320,7 @@ const std::byte* read_keyed(decode_state& state, const std::byte* at, const std:
     const std::size_t count = read_count<T, least_entry<T>()>(state, at, end);
     if (at == nullptr) [[unlikely]]
         return nullptr;
-    constexpr std::size_t each = sizeof(typename T::value_type) + node_overhead;
+    constexpr std::size_t each = node_size<typename T::value_type>;
     if (!state.charge_elements(count, each, at - 4, noun_of<T>())) [[unlikely]]
         return nullptr;
     into.clear();

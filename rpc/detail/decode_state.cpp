@@ -32,9 +32,9 @@ const std::byte* decode_state::truncated(const std::byte* at, std::uint64_t want
     return nullptr;
 }
 
-bool decode_state::too_much_output(std::size_t bytes, const std::byte* at, std::string_view what) {
-    return fail(decode_errc::too_much_output, at, what,
-                std::uint64_t{output_} + bytes + allocation_overhead, limits_.output_bytes());
+bool decode_state::too_much_output(std::uint64_t bytes, const std::byte* at,
+                                   std::string_view what) {
+    return fail(decode_errc::too_much_output, at, what, output_ + bytes, limits_.output_bytes());
 }
 
 bool decode_state::too_many_elements(std::size_t count, const std::byte* at,

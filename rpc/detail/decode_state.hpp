@@ -18,8 +18,10 @@
 
 namespace conduit::rpc::detail {
 
-/// What malloc adds to a block: its header, and what it rounds up by.
-inline constexpr std::size_t allocation_overhead = 16;
+/// What glibc's malloc takes for a block of so many bytes: a header of 8, in steps of 16.
+constexpr std::uint64_t block_size(std::uint64_t bytes) {
+    return bytes < 24 ? 32 : (bytes + 23) & ~std::uint64_t{15};
+}
 
 /// The failing calls yield null, or false, so that they end the caller's own return statement; they
 /// are out of line, for the way of a good message leads past them.
@@ -30,12 +32,12 @@ public:
         : begin_(bytes.data()), limits_(limits), handles_(handles) {}
 
     /// Charges for one block of memory before it is taken.
-    [[nodiscard]] bool charge(std::size_t bytes, const std::byte* at, std::string_view what) {
-        const std::size_t room = limits_.output_bytes() - output_;
-        if (bytes > room || allocation_overhead > room - bytes) [[unlikely]] {
-            return too_much_output(bytes, at, what);
+    [[nodiscard]] bool charge(std::uint64_t bytes, const std::byte* at, std::string_view what) {
+        const std::uint64_t block = block_size(bytes);
+        if (block > limits_.output_bytes() - output_) [[unlikely]] {
+            return too_much_output(block, at, what);
         }
-        output_ += bytes + allocation_overhead;
+        output_ += static_cast<std::size_t>(block);
         return true;
     }
 
@@ -46,8 +48,8 @@ public:
             return too_many_elements(count, at, what);
         }
         elements_ += count;
-        // Neither overflows: a count has 32 bits, and no type has 2^32 bytes.
-        return count == 0 || charge(count * bytes_each, at, what);
+        // That cannot overflow: a count has 32 bits, and no type has 2^32 bytes.
+        return count == 0 || charge(std::uint64_t{count} * bytes_each, at, what);
     }
 
     [[nodiscard]] bool enter(const std::byte* at) {
@@ -76,7 +78,7 @@ public:
     std::size_t elements() const noexcept { return elements_; }
 
 private:
-    [[gnu::cold]] bool too_much_output(std::size_t bytes, const std::byte* at,
+    [[gnu::cold]] bool too_much_output(std::uint64_t bytes, const std::byte* at,
                                        std::string_view what);
     [[gnu::cold]] bool too_many_elements(std::size_t count, const std::byte* at,
                                          std::string_view what);

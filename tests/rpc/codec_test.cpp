@@ -63,7 +63,6 @@ struct containers {
     std::vector<colour> colours;
     std::array<std::string, 2> two;
     std::array<std::uint16_t, 3> three{};
-    std::deque<std::string> queue;
     std::list<int> list;
     std::map<std::string, std::uint32_t> map;
     std::unordered_map<std::uint32_t, std::string> table;
@@ -179,7 +178,6 @@ containers full_containers() {
     all.colours = {colour::green, static_cast<colour>(77)};
     all.two = {"first", "second"};
     all.three = {1, 2, 65535};
-    all.queue = {"x", "y"};
     all.list = {-1, 0, 1};
     all.map = {{"one", 1}, {"two", 2}};
     all.table = {{7, "seven"}, {8, "eight"}};
@@ -370,6 +368,7 @@ TEST_CASE("what can be sent is known beforehand", "[rpc][codec]") {
     STATIC_REQUIRE_FALSE(codable<std::optional<std::shared_ptr<int>>>);
     STATIC_REQUIRE_FALSE(codable<long double>);
     STATIC_REQUIRE_FALSE(codable<wchar_t>);
+    STATIC_REQUIRE_FALSE(codable<std::deque<int>>);  // an empty one takes 600 bytes
     STATIC_REQUIRE_FALSE(codable<std::chrono::steady_clock::time_point>);
     STATIC_REQUIRE_FALSE(codable<conduit::task<int>>);
     struct with_pointer {
