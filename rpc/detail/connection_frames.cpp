@@ -104,7 +104,10 @@ bool connection_state::open_known(const open_event& event, const service_table::
         return true;
     }
     if (event.message.more) return begin_gathering(event, std::move(call), bound);
-    if (method.request_stream && event.message.fin) call->parameters().end();
+    if (method.request_stream) {  // its items may come before the procedure asks for them
+        message_inlet& items = call->parameters();
+        if (event.message.fin) items.end();
+    }
     method.serve(bound.object, std::move(call),
                  received_message{event.message.bytes, std::span(handles)});
     return true;

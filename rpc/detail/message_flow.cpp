@@ -13,7 +13,6 @@ namespace {
 
 /// Each message costs so much credit beside its bytes: an empty one is not free.
 constexpr std::uint32_t message_cost = 16;
-constexpr std::int64_t credit_max = 0x7fff'ffff;
 constexpr std::size_t bytes_kept = 4096;
 
 }  // namespace

@@ -21,7 +21,7 @@ std::optional<std::uint64_t> microseconds_left(clock::duration usual) {
     clock::duration left = usual;
     if (deadline != clock::time_point::max()) left = std::min(left, deadline - now);
     if (left == clock::duration::max()) return std::nullopt;
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(left).count();
+    const auto us = std::chrono::ceil<std::chrono::microseconds>(left).count();
     return static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0));
 }
 

@@ -137,7 +137,9 @@ private:
                     if (!may) co_return;
                 }
                 write_message(*call, value);
-                call->reply();
+                if (call->reply()) co_return;
+                const conduit::result<void> sent = co_await call->until_ready();
+                if (sent) call->reply_nothing();
             }
         } catch (...) {
             answer_failure(*call, Listed);
