@@ -194,8 +194,8 @@ bool frame_reader::take_data(const frame_header& header, bytes_view payload, fra
         return fail(header, goaway_reason::protocol,
                     fmt::format("{} bytes of payload without MESSAGE", payload.size()));
     }
-    if (event.message.more && !event.message.sized && payload.empty()) {
-        return fail(header, goaway_reason::protocol, "a piece amid a message has no bytes");
+    if (event.message.more && event.message.bytes.empty()) {
+        return fail(header, goaway_reason::protocol, "a piece of a message has no bytes");
     }
     stopped_ = !events.on_data(event);
     return !stopped_;
