@@ -324,7 +324,9 @@ const std::byte* read_keyed(decode_state& state, const std::byte* at, const std:
     if (!state.charge_elements(count, each, at - 4, noun_of<T>())) [[unlikely]]
         return nullptr;
     into.clear();
-    if constexpr (hashed<T>) into.reserve(count);
+    if constexpr (hashed<T>) {
+        if (count != 0) into.reserve(count);  // even for none it would take memory
+    }
     collisions<T> collided;
     for (std::size_t i = 0; i < count; ++i) {
         at = read_entry(state, at, end, into, i, count, collided);
