@@ -134,6 +134,7 @@ bool connection_state::begin_gathering(const open_event& event, std::unique_ptr<
 bool connection_state::gathered(incoming_entry& entry, std::uint32_t stream) {
     const service_table::bound_method& bound = *entry.bound;
     incoming_call& call = *entry.gathering;
+    call.parameters().release_front();  // what it is decoded to is charged instead
     bound.method->serve(bound.object, std::move(entry.gathering), call.parameters().front());
     if (incoming(stream) != nullptr) incoming_[stream].call->parameters().pop();
     return true;

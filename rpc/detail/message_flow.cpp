@@ -141,7 +141,7 @@ void message_outlet::close() noexcept {
 bool message_outlet::add_credit(std::uint32_t bytes) noexcept {
     if (credit_ + bytes > credit_max) return false;
     credit_ += bytes;
-    if (large_ != nullptr && credit_ > 0) on_->wake_writer();
+    if (large_ != nullptr && credit_ > 0) on_->add_large(*this);
     wake_if_ready();
     return true;
 }
@@ -153,7 +153,7 @@ void message_outlet::room_came() noexcept {
 
 void message_outlet::wake_if_ready() noexcept {
     if (waiting_ == nullptr) return;
-    if (is_ready()) {
+    if (waiting_->is_reached()) {
         std::exchange(waiting_, nullptr)->complete(0);
     } else if (!closed_ && !on_->has_room() && !waits_for_room_) {
         waits_for_room_ = true;
@@ -166,11 +166,15 @@ message_outlet::wait_operation::~wait_operation() {
 }
 
 operation::progress message_outlet::wait_operation::start() {
-    if (outlet_->closed_ || outlet_->is_ready()) return progress::done;
+    if (outlet_->closed_ || is_reached()) return progress::done;
     CONDUIT_ASSERT(outlet_->waiting_ == nullptr, "one task at a time sends on a call");
     outlet_->waiting_ = this;
     outlet_->wake_if_ready();
     return progress::waiting;
+}
+
+bool message_outlet::wait_operation::is_reached() const noexcept {
+    return until_ == goal::ready ? outlet_->is_ready() : outlet_->large_ == nullptr;
 }
 
 void message_outlet::wait_operation::cancel() noexcept {
@@ -234,7 +238,7 @@ void message_inlet::keep(const message_piece& piece, bool first, std::vector<uni
     if (first) {
         messages_.emplace_back();
         messages_.back().size = piece.size;
-        messages_.back().cut = piece.sized;
+        messages_.back().cut = messages_.back().charged = piece.sized;
     }
     bytes_.insert(bytes_.end(), piece.bytes.begin(), piece.bytes.end());
     if (missing_ != 0) return;
@@ -252,8 +256,7 @@ void message_inlet::pop() noexcept {
     read_ += oldest.size;
     --whole_;
     if (on_ != nullptr && oldest.cut) {
-        on_->release(oldest.size);
-        reserved_ -= oldest.size;
+        release_front();
     } else if (on_ != nullptr) {
         owed_ += oldest.size + message_cost;
         if (owed_ >= window_ / 2 && !ended_) give_credit(std::exchange(owed_, 0));
@@ -267,6 +270,14 @@ void message_inlet::pop() noexcept {
         bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(read_));
         read_ = 0;
     }
+}
+
+void message_inlet::release_front() noexcept {
+    message& oldest = messages_.front();
+    if (on_ == nullptr || !oldest.charged) return;
+    oldest.charged = false;
+    on_->release(oldest.size);
+    reserved_ -= oldest.size;
 }
 
 void message_inlet::abandon() noexcept {

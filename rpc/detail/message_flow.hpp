@@ -67,6 +67,8 @@ public:
     /// connection down, and with errc::cancelled or errc::timed_out when this wait was ended.
     wait_operation until_ready() noexcept;
     bool is_ready() const noexcept;
+    /// Waits until a message that goes in pieces has left; fails likewise. Before END.
+    wait_operation until_sent() noexcept;
 
     /// Where to write a message of `size` bytes, all of it, before anything else is sent on the
     /// connection; then send(). Handles that go with it are put into handles() meanwhile.
@@ -110,7 +112,10 @@ private:
 
 class message_outlet::wait_operation final : public operation {
 public:
-    explicit wait_operation(message_outlet& awaited) noexcept : outlet_(&awaited) {}
+    enum class goal : std::uint8_t { ready, sent };
+
+    wait_operation(message_outlet& awaited, goal until) noexcept
+        : outlet_(&awaited), until_(until) {}
     wait_operation(wait_operation&&) noexcept = default;
     ~wait_operation();
 
@@ -119,13 +124,19 @@ public:
     result<void> await_resume() const;
 
 private:
+    friend class message_outlet;
     progress start() override;
+    bool is_reached() const noexcept;
 
     message_outlet* outlet_;
+    goal until_;
 };
 
 inline message_outlet::wait_operation message_outlet::until_ready() noexcept {
-    return wait_operation(*this);
+    return wait_operation(*this, wait_operation::goal::ready);
+}
+inline message_outlet::wait_operation message_outlet::until_sent() noexcept {
+    return wait_operation(*this, wait_operation::goal::sent);
 }
 
 /// Queues the messages of a call until they are taken. One task at a time; belongs to its call.
@@ -146,6 +157,8 @@ public:
     /// The oldest message. To be called after next() said true, until pop().
     received_message front() noexcept;
     void pop() noexcept;
+    /// The memory of front() is no longer charged: it is about to be decoded and popped.
+    void release_front() noexcept;
     /// Nothing more is wanted: what is there and what comes is dropped, with its credit given back
     /// no more.
     void abandon() noexcept;
@@ -167,6 +180,7 @@ private:
         std::vector<unique_fd> handles;
         std::uint32_t size = 0;
         bool cut = false;  // its credit was given when it began
+        bool charged = false;
     };
     bool has_front() const noexcept { return whole_ > 0; }
     bool fits(const message_piece& piece, bool first) const noexcept;

@@ -50,6 +50,8 @@ task<void> send_items(incoming_call* call, stream<T> result) {
         write_message(out, *item);
         out.send();
     }
+    const conduit::result<void> sent = co_await out.until_sent();
+    if (!sent) throw_over(sent.error());
 }
 
 /// The parameter that is a stream, as the procedure sees it. Valid as long as the call.
@@ -138,7 +140,7 @@ private:
                 }
                 write_message(*call, value);
                 if (call->reply()) co_return;
-                const conduit::result<void> sent = co_await call->until_ready();
+                const conduit::result<void> sent = co_await call->until_sent();
                 if (sent) call->reply_nothing();
             }
         } catch (...) {

@@ -295,7 +295,8 @@ CO_TEST_CASE("large items are cut, and small ones of another stream go between",
     REQUIRE(large == 4 * 3'000'001);
 }
 
-CO_TEST_CASE("drain() refuses new calls and waits for those under way", "[rpc][connection][drain]") {
+CO_TEST_CASE("drain() refuses new calls and waits for those under way",
+             "[rpc][connection][drain]") {
     probe_service here;
     facing_connections ends(here);
     rpc::stub<probe> there(ends.client);
