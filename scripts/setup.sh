@@ -4,6 +4,7 @@
 #
 #     scripts/setup.sh          compiler, build tools, libraries
 #     scripts/setup.sh --dev    the sanitizers' compiler and the format and lint tools as well
+#     scripts/setup.sh --bench  what scripts/bench.sh compares conduit with as well
 set -euo pipefail
 
 packages=(
@@ -13,11 +14,16 @@ packages=(
     catch2 libbenchmark-dev                      # the tests and benchmarks
 )
 dev_packages=(clang-19 libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19)
+bench_packages=(
+    libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc libssl-dev   # gRPC
+    libcapnp-dev capnproto                                           # Cap'n Proto
+)
 
 case "${1-}" in
     "") ;;
     --dev) packages+=("${dev_packages[@]}") ;;
-    *) echo "usage: scripts/setup.sh [--dev]" >&2; exit 2 ;;
+    --bench) packages+=("${bench_packages[@]}") ;;
+    *) echo "usage: scripts/setup.sh [--dev|--bench]" >&2; exit 2 ;;
 esac
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
@@ -25,7 +31,9 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 setup: this is not Debian, so nothing is installed. conduit needs, by their Debian 12 names:
     g++ 12.2 or newer, cmake 3.25, ninja-build, ccache, pkg-config, libfmt-dev 9, liburing-dev 2.3,
     libasio-dev 1.22, catch2 2.13, libbenchmark-dev, nlohmann-json3-dev; for the sanitizers and for
-    .ci/run also clang-19, libclang-rt-19-dev, llvm-19, clang-format-19, clang-tidy-19.
+    .ci/run also clang-19, libclang-rt-19-dev, llvm-19, clang-format-19, clang-tidy-19; for the
+    peers in the benchmarks libgrpc++-dev, libprotobuf-dev, protobuf-compiler-grpc, libssl-dev,
+    libcapnp-dev, capnproto.
 TEXT
     exit 0
 fi
