@@ -6,7 +6,8 @@
 //     bench_report build/bench/rounds build/bench/results.json
 //
 // The folder holds files named <round>-<anything>.json. A ratio is taken within each round, conduit
-// against the floor run next to it; the table shows the median of the ratios and their spread.
+// against the floor run next to it; the table shows the median of the ratios and their spread. Where
+// there is no floor, the budget is of the value itself.
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
@@ -39,10 +40,13 @@ constexpr double slack_of_other_backend = 1.3;
 struct work {
     std::string_view name;
     std::string_view unit;
-    std::string_view time;  // "cpu_time" for cost, "real_time" for latency
-    std::string_view floor;
+    std::string_view time;   // "cpu_time" for cost, "real_time" for latency
+    std::string_view floor;  // of several, with a bar between them, the lowest
     std::optional<double> budget;
+    std::string_view floor_of_uring = "";  // where it has one of its own
 };
+
+constexpr std::string_view better_peer = "grpc|capnp";
 
 constexpr auto works = std::to_array<work>({
     {"task.await", "ns", "cpu_time", "bare", 1.3},
@@ -62,6 +66,43 @@ constexpr auto works = std::to_array<work>({
     {"copy.pipe", "us", "cpu_time", "raw_blocking", 1 / 0.90},
     {"idle.connections.memory", "B", "real_time", "", std::nullopt},
     {"idle.connections.wakeups", "1/s", "real_time", "", std::nullopt},
+    {"rpc.unary.unix.conns1.inflight1.size64", "us", "real_time", "raw_epoll", 1.3},
+    {"rpc.unary.unix.conns1.inflight64.size64", "us", "cpu_time", "mini_epoll", 1.6,
+     "mini_io_uring"},
+    {"rpc.unary.unix.conns16.inflight32.size64", "us", "cpu_time", "mini_epoll", 1.6,
+     "mini_io_uring"},
+    {"rpc.unary.unix.conns64.inflight1.size64", "us", "cpu_time", "mini_epoll", 1.6,
+     "mini_io_uring"},
+    {"rpc.unary.unix.conns16.inflight1.size64k", "us", "cpu_time", better_peer, 0.8},
+    {"rpc.unary.tcp.conns1.inflight1.size64", "us", "real_time", "raw_epoll", 1.3},
+    {"rpc.unary.tcp.conns1.inflight64.size64", "us", "cpu_time", "mini_epoll", 1.6,
+     "mini_io_uring"},
+    {"rpc.unary.tcp.conns16.inflight32.size64", "us", "cpu_time", "mini_epoll", 1.6,
+     "mini_io_uring"},
+    {"rpc.unary.tcp.conns64.inflight1.size64", "us", "cpu_time", "mini_epoll", 1.6,
+     "mini_io_uring"},
+    {"rpc.unary.tcp.conns16.inflight1.size64k", "us", "cpu_time", better_peer, 0.8},
+    {"rpc.stream.unix.size64", "us", "cpu_time", "mini_epoll", std::nullopt, "mini_io_uring"},
+    {"rpc.bulk.unix.size1m", "us", "cpu_time", "raw_blocking", 1 / 0.80},
+    {"rpc.idle.memory", "B", "real_time", "", 4096},
+    {"rpc.idle.wakeups", "1/s", "real_time", "", std::nullopt},
+    {"compile.hello.server", "s", "cpu_time", "", 3},
+    {"compile.hello.client", "s", "cpu_time", "", 3},
+});
+
+/// What a program may say beside times, and how its table is headed. All are per unit but the rate.
+struct figure {
+    std::string_view key;
+    std::string_view title;
+    double scale = 1;
+};
+
+constexpr auto figures = std::to_array<figure>({
+    {"syscalls", "system calls per unit"},
+    {"allocations", "allocations per unit"},
+    {"rate", "thousands per second", 1e-3},
+    {"p50", "latency, median, us"},
+    {"p99", "latency, 99 of 100, us"},
 });
 
 using by_round = std::map<int, double>;
@@ -70,8 +111,8 @@ using by_work = std::map<std::string, by_who, std::less<>>;
 
 /// What the programs said in each round.
 struct all_samples {
-    by_work cost;   // time, in the unit of the work
-    by_work calls;  // system calls, from those that count them
+    by_work cost;                                    // time, in the unit of the work
+    std::array<by_work, figures.size()> of_figures;  // from those that have them
 };
 
 double median(std::vector<double> values) {
@@ -103,8 +144,12 @@ void add_sample(const json& entry, int round, all_samples& samples) {
     const double value = entry.at(std::string(what->time));
     samples.cost[std::string(what->name)][who][round] =
         in_unit(value, entry.at("time_unit").get<std::string>(), what->unit);
-    const auto calls = entry.find("syscalls");
-    if (calls != entry.end()) samples.calls[std::string(what->name)][who][round] = *calls;
+    for (std::size_t i = 0; i < figures.size(); ++i) {
+        const auto found = entry.find(figures[i].key);
+        if (found == entry.end()) continue;
+        samples.of_figures[i][std::string(what->name)][who][round] =
+            found->get<double>() * figures[i].scale;
+    }
 }
 
 all_samples read_rounds(const std::filesystem::path& folder) {
@@ -128,15 +173,34 @@ std::optional<double> median_of(const by_who& samples, std::string_view who) {
     return median(std::move(values));
 }
 
-/// The ratios of the rounds in which both were run.
+bool is_among(std::string_view who, std::string_view several) {
+    while (!several.empty()) {
+        const std::size_t bar = std::min(several.find('|'), several.size());
+        if (several.substr(0, bar) == who) return true;
+        several.remove_prefix(std::min(bar + 1, several.size()));
+    }
+    return false;
+}
+
+/// The lowest value that those of `several` have in a round.
+std::optional<double> lowest(const by_who& samples, std::string_view several, int round) {
+    std::optional<double> found;
+    for (const auto& [who, values] : samples) {
+        if (!is_among(who, several)) continue;
+        const auto same = values.find(round);
+        if (same != values.end()) found = std::min(found.value_or(same->second), same->second);
+    }
+    return found;
+}
+
+/// The ratios of the rounds in which both were run; the values themselves where there is no floor.
 std::vector<double> ratios(const by_who& samples, std::string_view who, std::string_view floor) {
     std::vector<double> found;
     const auto above = samples.find(who);
-    const auto below = samples.find(floor);
-    if (above == samples.end() || below == samples.end()) return found;
+    if (above == samples.end()) return found;
     for (const auto& [round, value] : above->second) {
-        const auto same = below->second.find(round);
-        if (same != below->second.end() && same->second > 0) found.push_back(value / same->second);
+        const std::optional<double> below = floor.empty() ? 1 : lowest(samples, floor, round);
+        if (below && *below > 0) found.push_back(value / *below);
     }
     return found;
 }
@@ -148,7 +212,8 @@ struct row {
     std::optional<double> epoll;
     std::optional<double> floor;
     std::map<std::string, double> peers;
-    std::map<std::string, double> calls;     // system calls, by who
+    std::map<std::string, double> multiples;  // what peers cost over conduit's better backend
+    std::array<std::map<std::string, double>, figures.size()> of_figures;  // by who
     std::optional<double> uring_over_epoll;  // above 1 where uring loses
     std::vector<double> ratios;              // of the better backend
     std::optional<double> ratio;
@@ -156,12 +221,15 @@ struct row {
 };
 
 void judge(row& made, const by_who& samples) {
-    std::vector<double> better = ratios(samples, "conduit_uring", made.what->floor);
-    std::vector<double> other = ratios(samples, "conduit_epoll", made.what->floor);
+    const work& what = *made.what;
+    std::vector<double> better = ratios(
+        samples, "conduit_uring", what.floor_of_uring.empty() ? what.floor : what.floor_of_uring);
+    std::vector<double> other = ratios(samples, "conduit_epoll", what.floor);
     if (better.empty() || (!other.empty() && median(other) < median(better))) {
         better.swap(other);
     }
-    if (better.empty()) return;
+    if (better.empty()) better = ratios(samples, "conduit", what.floor);
+    if (better.empty() || (what.floor.empty() && !what.budget)) return;
     made.ratio = median(better);
     if (made.what->budget) {
         const double budget = *made.what->budget;
@@ -171,17 +239,33 @@ void judge(row& made, const by_who& samples) {
     made.ratios = std::move(better);
 }
 
-row make_row(const work& what, const by_who& cost, const by_who& calls) {
+bool is_conduit(std::string_view who) { return who == "conduit" || who.starts_with("conduit_"); }
+
+/// What each peer costs in multiples of conduit, on the backend that costs less.
+std::map<std::string, double> multiples(const by_who& cost) {
+    std::map<std::string, double> found;
+    for (const auto& [who, values] : cost) {
+        const auto over_epoll = ratios(cost, who, "conduit_epoll");
+        const auto over_uring = ratios(cost, who, "conduit_uring");
+        if (!is_among(who, better_peer) || (over_epoll.empty() && over_uring.empty())) continue;
+        found[who] = std::max(over_epoll.empty() ? 0 : median(over_epoll),
+                              over_uring.empty() ? 0 : median(over_uring));
+    }
+    return found;
+}
+
+row make_row(const work& what, const by_who& cost) {
     row made;
     made.what = &what;
-    made.uring = median_of(cost, "conduit_uring");
-    made.epoll = median_of(cost, "conduit_epoll");
+    const auto of_any = median_of(cost, "conduit");  // what knows no backend
+    made.uring = of_any ? of_any : median_of(cost, "conduit_uring");
+    made.epoll = of_any ? of_any : median_of(cost, "conduit_epoll");
     made.floor = median_of(cost, what.floor);
     for (const auto& [who, values] : cost) {
-        if (who == what.floor || who.starts_with("conduit_")) continue;
+        if (who == what.floor || is_conduit(who)) continue;
         made.peers[who] = *median_of(cost, who);
     }
-    for (const auto& [who, values] : calls) made.calls[who] = *median_of(calls, who);
+    made.multiples = multiples(cost);
     const auto against = ratios(cost, "conduit_uring", "conduit_epoll");
     if (!against.empty()) made.uring_over_epoll = median(against);
     judge(made, cost);
@@ -193,10 +277,14 @@ std::vector<row> make_rows(const all_samples& samples) {
     for (const work& what : works) {
         const auto cost = samples.cost.find(what.name);
         if (cost == samples.cost.end()) continue;
-        const auto calls = samples.calls.find(what.name);
-        const by_who none;
-        rows.push_back(
-            make_row(what, cost->second, calls != samples.calls.end() ? calls->second : none));
+        rows.push_back(make_row(what, cost->second));
+        for (std::size_t i = 0; i < figures.size(); ++i) {
+            const auto found = samples.of_figures[i].find(what.name);
+            if (found == samples.of_figures[i].end()) continue;
+            for (const auto& [who, values] : found->second) {
+                rows.back().of_figures[i][who] = *median_of(found->second, who);
+            }
+        }
     }
     return rows;
 }
@@ -216,7 +304,10 @@ ordered to_json(const row& line) {
     out["floor"]["name"] = line.what->floor;
     out["floor"]["value"] = or_null(line.floor);
     out["peers"] = line.peers;
-    out["syscalls"] = line.calls;
+    out["multiples"] = line.multiples;
+    for (std::size_t i = 0; i < figures.size(); ++i) {
+        out[std::string(figures[i].key)] = line.of_figures[i];
+    }
     out["uring_over_epoll"] = or_null(line.uring_over_epoll);
     out["ratio"] = or_null(line.ratio);
     out["budget"] = or_null(line.what->budget);
@@ -245,9 +336,9 @@ std::string floor_and_others(const work& what, const std::optional<double>& floo
         return who.starts_with("raw_") ? who.substr(4) : who;
     };
     std::string text;
-    if (!what.floor.empty()) text = amount(floor) + fmt::format(" {}", short_name(what.floor));
+    if (floor) text = amount(floor) + fmt::format(" {}", short_name(what.floor));
     for (const auto& [who, value] : others) {
-        if (who == what.floor || who.starts_with("conduit_")) continue;
+        if (who == what.floor || is_conduit(who)) continue;
         text += (text.empty() ? "" : ", ") + amount(value) + fmt::format(" {}", short_name(who));
     }
     return text;
@@ -264,35 +355,64 @@ bool uring_loses(const row& line) {
     return line.uring_over_epoll && *line.uring_over_epoll >= 1.005;
 }
 
-constexpr std::string_view layout = "{:<25}{:>4}{:>7}{:>7}{:>7}  {:<40}{:>6}{:>11}{:>7}{:>4}\n";
+/// How wide the column of the names is.
+std::size_t name_width(const std::vector<row>& rows) {
+    std::size_t widest = 25;
+    for (const row& line : rows) widest = std::max(widest, line.what->name.size() + 1);
+    return widest;
+}
+
+constexpr std::string_view layout = "{:<{}}{:>4}{:>8}{:>8}{:>7}  {:<{}}{:>7}{:>11}{:>8}{:>4}\n";
 
 void print_table(const std::vector<row>& rows) {
-    fmt::print(layout, "work", "unit", "uring", "epoll", "u/e ", "floor, peers", "ratio", "spread",
-               "budget", "met");
+    const std::size_t names = name_width(rows);
+    std::size_t peers = 40;
     for (const row& line : rows) {
-        fmt::print(layout, line.what->name, line.what->unit, amount(line.uring), amount(line.epoll),
+        peers = std::max(peers, floor_and_others(*line.what, line.floor, line.peers).size() + 1);
+    }
+    fmt::print(layout, "work", names, "unit", "uring", "epoll", "u/e ", "floor, peers", peers,
+               "ratio", "spread", "budget", "met");
+    for (const row& line : rows) {
+        fmt::print(layout, line.what->name, names, line.what->unit, amount(line.uring),
+                   amount(line.epoll),
                    number(line.uring_over_epoll, 2) + (uring_loses(line) ? "!" : " "),
-                   floor_and_others(*line.what, line.floor, line.peers), number(line.ratio, 2),
-                   spread(line.ratios), number(line.what->budget, 2),
+                   floor_and_others(*line.what, line.floor, line.peers), peers, amount(line.ratio),
+                   spread(line.ratios), amount(line.what->budget),
                    line.met ? (*line.met ? "yes" : "no") : "-");
     }
     fmt::print("u/e: what uring costs over what epoll costs; ! where uring loses\n");
 }
 
-/// The system calls behind each message or round trip, where they were counted.
-void print_calls(const std::vector<row>& rows) {
-    constexpr std::string_view columns = "{:<25}{:>7}{:>7}{:>9}{}\n";
+/// What peers cost beside conduit.
+void print_multiples(const std::vector<row>& rows) {
     bool has_head = false;
     for (const row& line : rows) {
-        if (line.calls.empty()) continue;
+        if (line.multiples.empty()) continue;
+        if (!std::exchange(has_head, true)) fmt::print("\npeers, in multiples of conduit\n");
+        std::string text;
+        for (const auto& [who, value] : line.multiples) {
+            text += (text.empty() ? "" : ", ") + amount(value) + " " + who;
+        }
+        fmt::print("{:<{}}{}\n", line.what->name, name_width(rows), text);
+    }
+}
+
+/// One of the figures behind each message, round trip or call, where they were counted.
+void print_figure(const std::vector<row>& rows, std::size_t which) {
+    constexpr std::string_view columns = "{:<{}}{:>8}{:>8}{:>9}{}\n";
+    bool has_head = false;
+    for (const row& line : rows) {
+        const auto& values = line.of_figures[which];
+        if (values.empty()) continue;
         if (!std::exchange(has_head, true)) {
             fmt::print("\n");
-            fmt::print(columns, "system calls per unit", "uring", "epoll", "", "floor, peers");
+            fmt::print(columns, figures[which].title, name_width(rows), "uring", "epoll", "",
+                       "floor, peers");
         }
-        fmt::print(
-            columns, line.what->name, amount(amount_of(line.calls, "conduit_uring")),
-            amount(amount_of(line.calls, "conduit_epoll")), "",
-            floor_and_others(*line.what, amount_of(line.calls, line.what->floor), line.calls));
+        fmt::print(columns, line.what->name, name_width(rows),
+                   amount(amount_of(values, "conduit_uring")),
+                   amount(amount_of(values, "conduit_epoll")), "",
+                   floor_and_others(*line.what, amount_of(values, line.what->floor), values));
     }
 }
 
@@ -328,7 +448,8 @@ int run(const std::filesystem::path& folder, const std::filesystem::path& result
     const std::vector<row> rows = make_rows(samples);
     print_machine(samples);
     print_table(rows);
-    print_calls(rows);
+    print_multiples(rows);
+    for (std::size_t i = 0; i < figures.size(); ++i) print_figure(rows, i);
     ordered all = ordered::array();
     for (const row& line : rows) all.push_back(to_json(line));
     std::ofstream out(results);

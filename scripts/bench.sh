@@ -17,10 +17,18 @@ runtime_works=(task.await task.yield task.spawn timer.set_cancel post.cross_thre
 pingpong_kinds=(unix tcp pipe fifo)
 flows=(pipe.throughput copy.pipe)
 echo_connections=(1 16 64 256)
+# mode, transport, connections, calls in flight on each, bytes
+rpc_rows=(
+    "unary unix 1 1 64" "unary unix 1 64 64" "unary unix 16 32 64" "unary unix 64 1 64"
+    "unary unix 16 1 65536"
+    "unary tcp 1 1 64" "unary tcp 1 64 64" "unary tcp 16 32 64" "unary tcp 64 1 64"
+    "unary tcp 16 1 65536"
+    "stream unix 1 1 64" "bulk unix 1 4 1048576"
+)
 
-scripts/setup.sh
+scripts/setup.sh --bench
 cmake --preset release -B "$folder" \
-    -DCONDUIT_BUILD_TESTS=OFF -DCONDUIT_BUILD_EXAMPLES=OFF >/dev/null
+    -DCONDUIT_BUILD_TESTS=OFF -DCONDUIT_BUILD_EXAMPLES=OFF -DCONDUIT_BENCH_PEERS=ON >/dev/null
 cmake --build "$folder" --target bench >&2
 programs=$folder/bench
 if [[ ! -x $programs/bench_report ]]; then
@@ -53,8 +61,54 @@ on_two_cores() {
     [[ ! -x $3 ]] || sample "$@"
 }
 
+# As the programs name it: bench/raw/rpc_run.hpp.
+rpc_name() {
+    local size=$5
+    case $size in
+        65536) size=64k ;;
+        1048576) size=1m ;;
+    esac
+    if [[ $1 == unary ]]; then
+        echo "rpc.unary.$2.conns$3.inflight$4.size$size"
+    else
+        echo "rpc.$1.$2.size$size"
+    fi
+}
+
+# One call at a time is held against the ping-pong, so both ends share a core as they do there.
+run_rpc_row() {
+    local round=$1 name=$2 on=on_two_cores way who
+    shift 2
+    [[ $name != *.conns1.inflight1.* ]] || on=on_one_core
+    for way in epoll uring; do
+        "$on" "$round" "$name-$way" "$programs/rpc_bench" "$way" "$@"
+    done
+    case $name in
+        *.conns1.inflight1.*)
+            "$on" "$round" "$name-raw" "$programs/raw_pingpong" epoll "$2" 20000 "$name" ;;
+        rpc.bulk.*) "$on" "$round" "$name-raw" "$programs/raw_bulk" "$@" ;;
+    esac
+    if [[ $name != rpc.bulk.* ]]; then
+        for way in epoll io_uring; do
+            "$on" "$round" "$name-mini-$way" "$programs/mini_rpc" "$way" "$@"
+        done
+    fi
+    for who in grpc capnp; do
+        "$on" "$round" "$name-$who" "$programs/${who}_bench" "$@"
+    done
+}
+
+# The compiler alone, without ccache; what it reads of conduit is what users include.
+time_compiler() {
+    local source=$1 TIMEFORMAT='%R %U %S' spent
+    spent=$({ time g++ -std=c++20 -O2 -I "$folder/include" -c "$source" -o /dev/null; } 2>&1)
+    read -r -a spent <<<"$spent"
+    printf '{"benchmarks": [{"name": "compile.%s/conduit", "time_unit": "s", ' "$2"
+    awk '{ printf "\"real_time\": %s, \"cpu_time\": %s}]}\n", $1, $2 + $3 }' <<<"${spent[*]}"
+}
+
 run_round() {
-    local round=$1 work kind way messages
+    local round=$1 work kind way messages row name side
     for work in "${runtime_works[@]}"; do
         wanted "$work" || continue
         on_one_core "$round" "$work" "$programs/runtime_bench" --benchmark_filter="^$work/" \
@@ -96,6 +150,22 @@ run_round() {
             on_two_cores "$round" "idle-$way" "$programs/idle_bench" "$way" 10000
         done
     fi
+    for row in "${rpc_rows[@]}"; do
+        # shellcheck disable=SC2086
+        name=$(rpc_name $row)
+        # shellcheck disable=SC2086
+        ! wanted "$name" || run_rpc_row "$round" "$name" $row
+    done
+    if wanted rpc.idle && ((round == 1)); then
+        for way in epoll uring; do
+            on_two_cores "$round" "rpc-idle-$way" "$programs/rpc_idle_bench" "$way" 2000
+        done
+    fi
+    for side in server client; do
+        wanted "compile.hello.$side" || continue
+        time_compiler "bench/compile/hello_$side.cpp" "hello.$side" \
+            >"$samples/$round-compile-$side.json" || true
+    done
 }
 
 for ((round = 1; round <= rounds; ++round)); do

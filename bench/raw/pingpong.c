@@ -4,7 +4,9 @@
 // Both ends run on one core when the caller says so (taskset). An end writes, then waits until it
 // can read, and reads; io_uring submits both and waits in one call.
 //
-//     taskset -c 1 pingpong blocking|epoll|io_uring pipe|fifo|unix|tcp [round trips]
+//     taskset -c 1 pingpong blocking|epoll|io_uring pipe|fifo|unix|tcp [round trips] [work]
+//
+// It is a floor of calls too: then the work is named, as "rpc.unary.unix.conns1.inflight1.size64".
 
 #define _GNU_SOURCE
 #include "raw.h"
@@ -108,7 +110,7 @@ static void answer(const struct way* way, struct end fds, long rounds, long* sys
     *syscalls = p.syscalls;
 }
 
-static void play(const struct way* way, const char* kind, long rounds) {
+static void play(const struct way* way, const char* kind, long rounds, const char* work) {
     static struct player p;
     struct end other;
     const long warm_up = rounds / 20 + 1;
@@ -134,7 +136,11 @@ static void play(const struct way* way, const char* kind, long rounds) {
     if (status != 0) exit(1);
     const double all = (double)(warm_up + rounds);
     const double cpu = cpu_seconds(RUSAGE_SELF) + cpu_seconds(RUSAGE_CHILDREN);
-    snprintf(name, sizeof name, "stream.pingpong.%s/raw_%s", kind, way->name);
+    if (work != NULL) {
+        snprintf(name, sizeof name, "%s/raw_%s", work, way->name);
+    } else {
+        snprintf(name, sizeof name, "stream.pingpong.%s/raw_%s", kind, way->name);
+    }
     report(name, wall / (double)rounds * 1e6, cpu / all * 1e6,
            (double)(p.syscalls + *syscalls) / all);
 }
@@ -143,7 +149,7 @@ int main(int argc, char** argv) {
     const long rounds = argc > 3 ? strtol(argv[3], NULL, 10) : 100000;
     for (size_t i = 0; argc > 2 && i < sizeof ways / sizeof *ways; ++i) {
         if (strcmp(argv[1], ways[i].name) != 0) continue;
-        play(&ways[i], argv[2], rounds);
+        play(&ways[i], argv[2], rounds, argc > 4 ? argv[4] : NULL);
         return 0;
     }
     fprintf(stderr, "usage: pingpong blocking|epoll|io_uring pipe|fifo|unix|tcp [round trips]\n");
