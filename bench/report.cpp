@@ -6,8 +6,8 @@
 //     bench_report build/bench/rounds build/bench/results.json
 //
 // The folder holds files named <round>-<anything>.json. A ratio is taken within each round, conduit
-// against the floor run next to it; the table shows the median of the ratios and their spread. Where
-// there is no floor, the budget is of the value itself.
+// against the floor run next to it; the table shows the median of the ratios and their spread.
+// Where there is no floor, the budget is of the value itself.
 
 #include <fmt/format.h>
 #include <sys/utsname.h>

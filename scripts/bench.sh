@@ -158,7 +158,7 @@ run_round() {
     done
     if wanted rpc.idle && ((round == 1)); then
         for way in epoll uring; do
-            on_two_cores "$round" "rpc-idle-$way" "$programs/rpc_idle_bench" "$way" 2000
+            on_two_cores "$round" "rpc-idle-$way" "$programs/rpc_idle_bench" "$way" 5000
         done
     fi
     for side in server client; do

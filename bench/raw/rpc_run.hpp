@@ -25,6 +25,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <new>
@@ -128,8 +129,7 @@ public:
         if (pid_ != 0) return;
         take_core(is_last);
         rpc_allocations = &side.allocations;
-        role(shape, address, side);
-        ::_exit(0);
+        run(role, shape, address);
     }
     rpc_process(const rpc_process&) = delete;
     rpc_process& operator=(const rpc_process&) = delete;
@@ -158,6 +158,15 @@ public:
     rpc_side& side;
 
 private:
+    [[noreturn]] void run(rpc_role* role, const rpc_shape& shape, const std::string& address) {
+        try {
+            role(shape, address, side);
+        } catch (const std::exception& why) {
+            std::cerr << why.what() << '\n';
+        }
+        ::_exit(1);
+    }
+
     pid_t pid_;
 };
 
