@@ -229,13 +229,13 @@ void judge(row& made, const by_who& samples) {
         better.swap(other);
     }
     if (better.empty()) better = ratios(samples, "conduit", what.floor);
-    if (better.empty() || (what.floor.empty() && !what.budget)) return;
-    made.ratio = median(better);
-    if (made.what->budget) {
-        const double budget = *made.what->budget;
-        made.met = *made.ratio <= budget &&
-                   (other.empty() || median(other) <= slack_of_other_backend * budget);
+    if (better.empty()) return;
+    if (what.budget) {
+        made.met = median(better) <= *what.budget &&
+                   (other.empty() || median(other) <= slack_of_other_backend * *what.budget);
     }
+    if (what.floor.empty()) return;
+    made.ratio = median(better);
     made.ratios = std::move(better);
 }
 
