@@ -39,7 +39,7 @@ else()
         "-DCONSUMER_WAY=${WAY}" "-DCONDUIT_SOURCE=${SOURCE}" "-DCMAKE_PREFIX_PATH=${PREFIX}"
         "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE_CXX_FLAGS=${CXX_FLAGS}"
         "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}")
-    step("${CMAKE_COMMAND}" --build "${folder}")
+    step("${CMAKE_COMMAND}" --build "${folder}" --target consumer)
     step("${folder}/consumer")
     must_not_build("${CMAKE_COMMAND}" --build "${folder}" --target careless)
 endif()
