@@ -106,5 +106,5 @@ TEST_CASE("a result's reason may be an exception, which value() throws", "[runti
     REQUIRE(std::string(undone.error().what()) == "no time");
     REQUIRE_THROWS_AS(undone.value(), refusal);
     const auto asked = [] { (void)result<int, refusal>(7).error(); };
-    REQUIRE_THAT(stderr_of_death(asked), Catch::Contains("asked for its error"));
+    REQUIRE_THAT(test::stderr_of_death(asked), Catch::Contains("asked for its error"));
 }
