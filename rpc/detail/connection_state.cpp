@@ -19,6 +19,9 @@ using namespace std::chrono_literals;
 
 constexpr clock::duration linger_time = 1s;
 constexpr clock::duration abandoned_time = 30s;
+/// The rest of a frame of which so much is missing is read to where it is kept. That takes no handles
+/// along, and needs none: those of a frame come with its first byte.
+constexpr std::size_t worth_reading_in_place = 8192;
 constexpr std::int32_t gone_outcome = -32;  // -EPIPE
 
 wire_settings settings_of(const connection_options& options, bool carries_handles) {
@@ -195,6 +198,15 @@ task<void> connection_state::read() {
     auto who = co_await stream_.peer_credentials();
     if (who) peer_ = *who;
     for (;;) {
+        if (reader_.missing() >= worth_reading_in_place && !ending_) {
+            auto got = co_await stream_.read_some(reader_.room());
+            const std::size_t bytes = got ? *got : 0;
+            counters_.bytes_received += bytes;
+            reader_.fill(bytes, *this);
+            if (bytes == 0) co_return reading_ended(got.error());
+            after_arrival();
+            continue;
+        }
         auto got = co_await stream_.receive_lent();
         if (got.error() == std::errc::not_supported) co_return co_await read_copied();
         if (!got || got->empty()) co_return reading_ended(got.error());
@@ -239,6 +251,10 @@ void connection_state::arrived(std::span<const std::byte> bytes, ancillary_data*
         }
     }
     reader_.feed(bytes, *this);
+    after_arrival();
+}
+
+void connection_state::after_arrival() {
     if (is_over()) return;
     if (reader_.broken()) {
         end(reader_.why().reason, reader_.why().text);

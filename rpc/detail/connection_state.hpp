@@ -118,6 +118,7 @@ private:
     task<void> keep_alive(clock::duration every);
     task<void> watch_abandoned();
     void arrived(std::span<const std::byte> bytes, ancillary_data* along);
+    void after_arrival();
     void reading_ended(std::error_code why) noexcept;
 
     struct their_alias {

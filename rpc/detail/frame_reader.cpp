@@ -7,6 +7,7 @@
 #include <conduit/rpc/detail/wire_rules.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace conduit::rpc::detail {
 
@@ -74,16 +75,33 @@ std::size_t frame_reader::parse(bytes_view bytes, frame_events& events) {
 frame_reader::bytes_view frame_reader::complete(bytes_view bytes, frame_events& events) {
     const std::size_t part = std::min(needed_ - kept_.size(), bytes.size());
     kept_.insert(kept_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(part));
-    if (kept_.size() == needed_) {
-        const std::size_t taken = parse(kept_, events);
-        if (to_skip_ != 0) {
-            skip(kept_, events);
-            kept_.clear();
-        } else if (taken != 0) {
-            kept_.clear();  // there was but one in it
-        }
-    }
+    look_at_kept(events);
     return bytes.subspan(part);
+}
+
+void frame_reader::look_at_kept(frame_events& events) {
+    if (kept_.size() != needed_) return;
+    const std::size_t taken = parse(kept_, events);
+    if (to_skip_ != 0) {
+        skip(kept_, events);
+        kept_.clear();
+    } else if (taken != 0) {
+        kept_.clear();  // there was but one in it
+    }
+}
+
+std::span<std::byte> frame_reader::room() {
+    if (kept_.empty() || !is_active()) return {};
+    constexpr std::size_t least = 16'384;
+    const std::size_t size = kept_.size();
+    room_ = std::min(needed_ - size, std::max(size, least));
+    kept_.resize(size + room_);
+    return std::span(kept_).subspan(size);
+}
+
+void frame_reader::fill(std::size_t bytes, frame_events& events) {
+    kept_.resize(kept_.size() - (std::exchange(room_, 0) - bytes));
+    if (bytes != 0) look_at_kept(events);
 }
 
 frame_reader::bytes_view frame_reader::skip(bytes_view bytes, frame_events& events) {

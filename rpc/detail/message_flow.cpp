@@ -39,9 +39,8 @@ std::byte* message_outlet::begin(std::size_t size) {
     header_ = nullptr;
     handles_.reserve(on_->handles_max());  // so that encoding cannot throw between here and send()
     if (size > std::min<std::size_t>(whole_message_max, theirs.frame_max)) {
-        large_ = std::make_unique<large_message>();
-        large_->bytes.resize(size);
-        return large_->bytes.data();
+        large_ = std::make_unique<large_message>(size);
+        return large_->bytes.get();
     }
     header_ = on_->output().append(frame_header_size + size);
     return header_ + frame_header_size;
@@ -89,12 +88,12 @@ void message_outlet::send_piece() {
     const bool first = large_->sent == 0;
     const std::size_t before = first ? 4 : 0;
     const std::size_t frame_max = on_->theirs().frame_max;
-    const std::size_t left = large_->bytes.size() - large_->sent;
+    const std::size_t left = large_->size - large_->sent;
     const std::size_t piece = std::min({left, piece_max, frame_max - before});
     std::byte* at = out.append(frame_header_size + before + piece);
     std::byte* body = at + frame_header_size;
-    if (first) body = put_u32(body, static_cast<std::uint32_t>(large_->bytes.size()));
-    std::copy_n(large_->bytes.data() + large_->sent, piece, body);
+    if (first) body = put_u32(body, static_cast<std::uint32_t>(large_->size));
+    std::copy_n(large_->bytes.get() + large_->sent, piece, body);
     large_->sent += piece;
     credit_ -= static_cast<std::int64_t>(piece + (first ? message_cost : 0));
 
@@ -240,6 +239,7 @@ void message_inlet::keep(const message_piece& piece, bool first, std::vector<uni
         messages_.back().size = piece.size;
         messages_.back().cut = messages_.back().charged = piece.sized;
     }
+    if (first && piece.sized) bytes_.reserve(bytes_.size() + piece.size);  // it is charged
     bytes_.insert(bytes_.end(), piece.bytes.begin(), piece.bytes.end());
     if (missing_ != 0) return;
     messages_.back().handles = std::move(handles);

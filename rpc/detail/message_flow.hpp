@@ -46,7 +46,11 @@ struct received_message {
 
 /// A whole message that is to be sent in pieces.
 struct large_message {
-    std::vector<std::byte> bytes;
+    explicit large_message(std::size_t whole)
+        : bytes(std::make_unique_for_overwrite<std::byte[]>(whole)), size(whole) {}
+
+    std::unique_ptr<std::byte[]> bytes;
+    std::size_t size;
     std::size_t sent = 0;
     bool last = false;
     std::vector<unique_fd> handles;  // with the last piece

@@ -74,9 +74,8 @@ std::byte* outgoing_call::begin(std::size_t size) {
     alias_ = named.number;
     names_ = named.is_new;
     if (size > std::min<std::size_t>(whole_message_max, theirs.frame_max - metadata_max)) {
-        large_ = std::make_unique<large_message>();
-        large_->bytes.resize(size);
-        return large_->bytes.data();
+        large_ = std::make_unique<large_message>(size);
+        return large_->bytes.get();
     }
     begun_at_ = on_->output().end();
     const std::size_t preamble =
@@ -116,7 +115,7 @@ void outgoing_call::launch() {
         header.length = static_cast<std::uint32_t>(preamble + 4 + piece_max);
         std::byte* at = write_preamble(put_header(header_, header));
         at = put_u32(at, static_cast<std::uint32_t>(begun_size_));
-        std::copy_n(large_->bytes.data(), piece_max, at);
+        std::copy_n(large_->bytes.get(), piece_max, at);
         large_->sent = piece_max;
         large_->last = !method_->request_stream;
         large_->handles = std::exchange(handles_, {});

@@ -186,6 +186,12 @@ public:
     /// behind the same event. An event must not call back into the reader.
     void feed(std::span<const std::byte> bytes, frame_events& events);
 
+    /// Where more of the frame that is kept may be read to, so that it need not be copied: no
+    /// further than its end, and no more than has come of it or 16 KiB. Empty where none is kept.
+    std::span<std::byte> room();
+    /// So many bytes, 0 or more, were read there. Follows room() before anything else.
+    void fill(std::size_t bytes, frame_events& events);
+
     /// The peer broke a rule of the protocol; nothing is parsed any more.
     bool broken() const noexcept { return fault_.has_value(); }
     const wire_fault& why() const noexcept { return *fault_; }
@@ -196,6 +202,8 @@ public:
     bool between_frames() const noexcept { return kept_.empty() && to_skip_ == 0; }
     /// How many bytes of a frame that is not complete are kept.
     std::size_t kept() const noexcept { return kept_.size(); }
+    /// How many bytes the frame that is kept lacks, as far as is known; 0 where none is kept.
+    std::size_t missing() const noexcept { return kept_.empty() ? 0 : needed_ - kept_.size(); }
     /// How many bytes of memory are held for that: at most twice what was kept at a time.
     std::size_t memory() const noexcept { return kept_.capacity(); }
     /// Gives that memory back, unless a frame is kept. For a connection that falls idle.
@@ -207,6 +215,7 @@ private:
     bool is_active() const noexcept { return !stopped_ && !fault_; }
     std::size_t parse(bytes_view bytes, frame_events& events);
     bool parse_preface(bytes_view bytes);
+    void look_at_kept(frame_events& events);
     bytes_view complete(bytes_view bytes, frame_events& events);
     bytes_view skip(bytes_view bytes, frame_events& events);
 
@@ -235,6 +244,7 @@ private:
 
     std::optional<wire_fault> fault_;
     std::vector<std::byte> kept_;
+    std::size_t room_ = 0;        // behind what is kept: what room() gave
     std::size_t needed_ = 0;      // how many bytes must be kept before they are looked at again
     std::uint64_t position_ = 0;  // where the frame at hand begins, in all that was fed
     frame_header skipped_;        // of which to_skip_ bytes are still to come
