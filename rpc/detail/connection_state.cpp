@@ -65,7 +65,6 @@ connection_state::connection_state(any_stream over, const service_table* offers,
 
 connection_state::~connection_state() {
     go_down(goaway_reason::shutdown, "the connection was closed here");
-    for (incoming_entry& entry : incoming_) entry.gathering.reset();
 }
 
 // --- opening calls ----------------------------------------------------------------------------
@@ -419,6 +418,7 @@ void connection_state::stop_calls() noexcept {
     }
     for (incoming_entry& entry : incoming_) {
         if (entry.call != nullptr) entry.call->cancel(stop_reason::cancelled);
+        entry.gathering.reset();
     }
     procedures_.request_stop();
     while (!large_.empty()) large_.pop_front();

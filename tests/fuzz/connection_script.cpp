@@ -15,32 +15,18 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdlib>
-#include <new>
 #include <string_view>
 
-namespace {
-
-// What operator new has given out and not got back, for the whole program.
-std::size_t live_bytes = 0;
-std::size_t most_bytes = 0;
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-    void* const memory = std::malloc(size);
-    if (memory == nullptr) throw std::bad_alloc();
-    live_bytes += malloc_usable_size(memory);
-    most_bytes = std::max(most_bytes, live_bytes);
-    return memory;
-}
-
-void operator delete(void* memory) noexcept {
-    live_bytes -= malloc_usable_size(memory);
-    std::free(memory);
-}
-
-void operator delete(void* memory, std::size_t /*size*/) noexcept { operator delete(memory); }
+#if defined(__SANITIZE_ADDRESS__)
+#define CONDUIT_FUZZ_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CONDUIT_FUZZ_ASAN 1
+#endif
+#endif
+#if defined(CONDUIT_FUZZ_ASAN)
+#include <sanitizer/allocator_interface.h>
+#endif
 
 namespace conduit::fuzz {
 namespace {
@@ -54,6 +40,22 @@ constexpr std::size_t memory_max = std::size_t{1024} * 1024;
 constexpr std::size_t output_max = std::size_t{128} * 1024;
 // Beside those: a cut frame, the bytes on their way, tasks and their frames.
 constexpr std::size_t other_memory = std::size_t{2} * 1024 * 1024;
+
+std::size_t allocated_bytes() noexcept {
+#if defined(CONDUIT_FUZZ_ASAN)
+    return __sanitizer_get_current_allocated_bytes();
+#else
+    const struct mallinfo2 heap = mallinfo2();
+    return heap.uordblks + heap.hblkhd;
+#endif
+}
+
+std::size_t allocated_before = 0;  // the script was begun
+
+void require_little_memory() {
+    require(allocated_bytes() <= allocated_before + memory_max + 3 * output_max + other_memory,
+            "more memory is used than a connection may");
+}
 
 /// Reads the script; behind its end are zeros.
 class cursor {
@@ -144,21 +146,17 @@ task<> play(memory_stream& with, script actions) {
             bytes what = bytes_of_action(action, in);
             goes_on = co_await send(with, std::move(what));
         }
+        require_little_memory();
     }
 }
 
 void simulate(script actions, task<> (*body)(script)) {
     const std::uint64_t seed = actions.empty() ? 1 : 1 + actions[0] / 2;
-    const std::size_t before = live_bytes;
-    most_bytes = before;
-    {
-        auto options = scheduler_options().backend(backend_kind::sim).seed(seed);
-        scheduler sched(options.log([](log_level, std::string_view) {}));
-        sched.run(body(actions));
-        require(sched.counters().tasks_live.value() == 0, "a task is left");
-    }
-    require(most_bytes - before <= memory_max + 3 * output_max + other_memory,
-            "more memory was used than a connection may");
+    allocated_before = allocated_bytes();
+    auto options = scheduler_options().backend(backend_kind::sim).seed(seed);
+    scheduler sched(options.log([](log_level, std::string_view) {}));
+    sched.run(body(actions));
+    require(sched.counters().tasks_live.value() == 0, "a task is left");
 }
 
 rpc::connection_options narrow_options() {

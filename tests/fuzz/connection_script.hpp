@@ -37,11 +37,12 @@ namespace conduit::fuzz {
 
 using script = std::span<const std::uint8_t>;
 
-/// Returns when the script is at its end, or when nothing can be sent any more.
+/// Returns when the script is at its end, or when nothing can be sent any more. Requires that no
+/// more memory is used at any time than narrow_options() allow, and some for what is not counted.
 task<> play(memory_stream& with, script actions);
 
 /// Runs `body` in a simulated kernel, of which the script chooses the seed, and requires that it
-/// ends with no task left, having used no more than its share of memory.
+/// ends with no task left.
 void simulate(script actions, task<> (*body)(script));
 
 /// With bounds that are near, so that scripts of a few hundred bytes reach them.
