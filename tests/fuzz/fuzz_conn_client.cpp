@@ -22,11 +22,11 @@ using namespace conduit;
 using remote = rpc::stub<fuzz::subject>;
 
 stream<std::uint64_t> numbers() {
-    for (std::uint64_t i = 0; i < 1000; ++i) co_yield i;
+    for (std::uint64_t i = 0; i < 60; ++i) co_yield i;
 }
 
 stream<std::string> lines() {
-    for (int i = 0; i < 100; ++i) co_yield std::string(1000, 'x');
+    for (int i = 0; i < 10; ++i) co_yield std::string(1000, 'x');
 }
 
 task<void> echo_twice(remote& there) {
@@ -49,7 +49,7 @@ task<void> fail_and_list(remote& there) {
 task<void> read_numbers(remote& there) {
     auto counted = there.count(1000);
     while (auto number = co_await counted.next()) {
-        if (*number == 500) co_return;
+        if (*number == 3) co_return;
     }
 }
 
@@ -72,7 +72,7 @@ task<void> ended(task<void> call, int& count) {
 }
 
 task<> call(fuzz::script actions) {
-    auto ends = make_memory_stream_pair(16 * 1024);
+    auto ends = make_memory_stream_pair();
     rpc::connection peer(any_stream(std::move(ends.first)), fuzz::narrow_options());
     remote there(peer);
     int count = 0;
