@@ -14,6 +14,7 @@ folder=build/bench/release
 samples=build/bench/rounds
 
 runtime_works=(task.await task.yield task.spawn timer.set_cancel post.cross_thread)
+codec_works=(codec.encode codec.decode)
 pingpong_kinds=(unix tcp pipe fifo)
 flows=(pipe.throughput copy.pipe)
 echo_connections=(1 16 64 256)
@@ -112,6 +113,11 @@ run_round() {
     for work in "${runtime_works[@]}"; do
         wanted "$work" || continue
         on_one_core "$round" "$work" "$programs/runtime_bench" --benchmark_filter="^$work/" \
+            --benchmark_min_time=0.1 --benchmark_format=json
+    done
+    for work in "${codec_works[@]}"; do
+        wanted "$work" || continue
+        on_one_core "$round" "$work" "$programs/codec_bench" --benchmark_filter="^$work/" \
             --benchmark_min_time=0.1 --benchmark_format=json
     done
     for kind in "${pingpong_kinds[@]}"; do
