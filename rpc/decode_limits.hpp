@@ -37,7 +37,8 @@ public:
         elements_ = n;
         return *this;
     }
-    /// How many structs may lie within each other.
+    /// How many structs may lie within each other, of types that contain themselves. Of other types
+    /// the type itself says how deep it is.
     constexpr decode_limits& depth(std::size_t n) noexcept {
         depth_ = n;
         return *this;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// JSON to bytes: one walk over the parsed text by a schema. The way back is in detail/json_writer.cpp.
+// JSON to bytes: one walk over the parsed text by a schema. detail/json_writer.cpp is the way back.
 
 #include <conduit/rpc/detail/text_base64.hpp>
 #include <conduit/rpc/detail/text_time.hpp>

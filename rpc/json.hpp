@@ -8,8 +8,8 @@
 //     if (!bytes) return complain(bytes.error());   // $.rhs: expected a f64, found "two"
 //     auto text = rpc::fields_to_json(rpc::schema_of<double>(), reply, limits);   // 3.5
 //
-// A field list is an object by names, or an array by position; a schema of one value, as of a reply,
-// is that value. docs/reference/encoding.md says what each kind is in JSON.
+// A field list is an object by names, or an array by position; a schema of one value, as of a
+// reply, is that value. docs/reference/encoding.md says what each kind is in JSON.
 
 #pragma once
 

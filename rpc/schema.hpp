@@ -82,9 +82,9 @@ std::optional<std::string> problem_of(const type_schema& schema);
 
 /// The type as people read it, the same for equal types: `{id: u64, names: [string], next?: time}`.
 ///
-/// A list is [T], a set set<T>, a map {K => V}, an array [T; 3], an optional T? (of a field the mark
-/// is at its name), a variant (A | B), a tuple (A, B), a field list (name: A, B). A struct inside
-/// itself is ^, or ^^ inside a struct inside itself. What is too long or too deep ends in "...".
+/// A list is [T], a set set<T>, a map {K => V}, an array [T; 3], an optional T? (of a field the
+/// mark is at its name), a variant (A | B), a tuple (A, B), a field list (name: A, B). A struct
+/// inside itself is ^, or ^^ inside a struct inside itself. What is too long or deep ends in "...".
 std::string to_string(const type_schema& schema);
 
 namespace detail {

@@ -19,7 +19,7 @@ struct binder;
 template <>
 struct binder<0> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T&, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T&, F&& f) {
         return std::forward<F>(f)();
     }
 };
@@ -27,7 +27,7 @@ struct binder<0> {
 template <>
 struct binder<1> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a] = t;
         return std::forward<F>(f)(a);
     }
@@ -36,7 +36,7 @@ struct binder<1> {
 template <>
 struct binder<2> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b] = t;
         return std::forward<F>(f)(a, b);
     }
@@ -45,7 +45,7 @@ struct binder<2> {
 template <>
 struct binder<3> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c] = t;
         return std::forward<F>(f)(a, b, c);
     }
@@ -54,7 +54,7 @@ struct binder<3> {
 template <>
 struct binder<4> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d] = t;
         return std::forward<F>(f)(a, b, c, d);
     }
@@ -63,7 +63,7 @@ struct binder<4> {
 template <>
 struct binder<5> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e] = t;
         return std::forward<F>(f)(a, b, c, d, e);
     }
@@ -72,7 +72,7 @@ struct binder<5> {
 template <>
 struct binder<6> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g] = t;
         return std::forward<F>(f)(a, b, c, d, e, g);
     }
@@ -81,7 +81,7 @@ struct binder<6> {
 template <>
 struct binder<7> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h);
     }
@@ -90,7 +90,7 @@ struct binder<7> {
 template <>
 struct binder<8> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i);
     }
@@ -99,7 +99,7 @@ struct binder<8> {
 template <>
 struct binder<9> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j);
     }
@@ -108,7 +108,7 @@ struct binder<9> {
 template <>
 struct binder<10> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k);
     }
@@ -117,7 +117,7 @@ struct binder<10> {
 template <>
 struct binder<11> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l);
     }
@@ -126,7 +126,7 @@ struct binder<11> {
 template <>
 struct binder<12> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m);
     }
@@ -135,7 +135,7 @@ struct binder<12> {
 template <>
 struct binder<13> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n);
     }
@@ -144,7 +144,7 @@ struct binder<13> {
 template <>
 struct binder<14> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o);
     }
@@ -153,7 +153,7 @@ struct binder<14> {
 template <>
 struct binder<15> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p);
     }
@@ -162,7 +162,7 @@ struct binder<15> {
 template <>
 struct binder<16> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q);
     }
@@ -171,7 +171,7 @@ struct binder<16> {
 template <>
 struct binder<17> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r);
     }
@@ -180,7 +180,7 @@ struct binder<17> {
 template <>
 struct binder<18> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s);
     }
@@ -189,7 +189,7 @@ struct binder<18> {
 template <>
 struct binder<19> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u);
     }
@@ -198,7 +198,7 @@ struct binder<19> {
 template <>
 struct binder<20> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v);
     }
@@ -207,7 +207,7 @@ struct binder<20> {
 template <>
 struct binder<21> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w);
     }
@@ -216,7 +216,7 @@ struct binder<21> {
 template <>
 struct binder<22> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x);
     }
@@ -225,7 +225,7 @@ struct binder<22> {
 template <>
 struct binder<23> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x, y] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x,
                                   y);
@@ -235,7 +235,7 @@ struct binder<23> {
 template <>
 struct binder<24> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x, y, z] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x,
                                   y, z);
@@ -245,7 +245,7 @@ struct binder<24> {
 template <>
 struct binder<25> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x, y, z, a0] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x,
                                   y, z, a0);
@@ -255,7 +255,7 @@ struct binder<25> {
 template <>
 struct binder<26> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x, y, z, a0, a1] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x,
                                   y, z, a0, a1);
@@ -265,7 +265,7 @@ struct binder<26> {
 template <>
 struct binder<27> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x, y, z, a0, a1, a2] =
             t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x,
@@ -276,7 +276,7 @@ struct binder<27> {
 template <>
 struct binder<28> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x, y, z, a0, a1, a2,
                a3] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x,
@@ -287,7 +287,7 @@ struct binder<28> {
 template <>
 struct binder<29> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x, y, z, a0, a1, a2,
                a3, a4] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x,
@@ -298,7 +298,7 @@ struct binder<29> {
 template <>
 struct binder<30> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x, y, z, a0, a1, a2,
                a3, a4, a5] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x,
@@ -309,7 +309,7 @@ struct binder<30> {
 template <>
 struct binder<31> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x, y, z, a0, a1, a2,
                a3, a4, a5, a6] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x,
@@ -320,7 +320,7 @@ struct binder<31> {
 template <>
 struct binder<32> {
     template <class T, class F>
-    static constexpr decltype(auto) bind(T& t, F&& f) {
+    [[gnu::always_inline]] static constexpr decltype(auto) bind(T& t, F&& f) {
         auto& [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x, y, z, a0, a1, a2,
                a3, a4, a5, a6, a7] = t;
         return std::forward<F>(f)(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w, x,

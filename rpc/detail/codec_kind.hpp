@@ -237,6 +237,18 @@ constexpr bool any_part() {
 }
 
 template <class T>
+struct same_as {
+    template <class U>
+    using test = std::is_same<T, U>;
+};
+
+/// Whether the type contains itself, so that only the bytes say how deep its values go.
+template <class T>
+inline constexpr bool is_recursive_v = []<class... P>(type_list<P...>) {
+    return (any_part<same_as<T>::template test, P>() || ...);
+}(parts_of<T>());
+
+template <class T>
 struct is_handle : std::bool_constant<kind_of<T> == kind::handle> {};
 
 template <class T>

@@ -17,7 +17,8 @@
 namespace conduit::rpc::detail {
 
 template <class T>
-const std::byte* read(decode_state& state, const std::byte* at, const std::byte* end, T& into);
+inline const std::byte* read(decode_state& state, const std::byte* at, const std::byte* end,
+                             T& into);
 
 inline std::size_t between(const std::byte* at, const std::byte* end) noexcept {
     return static_cast<std::size_t>(end - at);
@@ -87,25 +88,37 @@ template <class T>
 template <class T>
 struct names_of_struct {
     template <std::size_t I>
-    static constexpr std::string_view name() {
+    static consteval std::string_view name() {
         return field_name<T, I>();
     }
 };
 
 // A struct may end before any of its fields: then whoever wrote it did not know of the rest.
 template <class Names, std::size_t I, class T>
+[[gnu::cold, gnu::noinline]] bool is_missing(decode_state& state, const std::byte* at,
+                                             const std::byte* end) {
+    if (at == end) return true;
+    state.truncated(at, least_size<T>(), between(at, end), noun_of<T>());
+    state.in_field(Names::template name<I>());
+    return false;
+}
+
+template <class Names, std::size_t I>
+[[gnu::cold, gnu::noinline]] bool failed_in(decode_state& state) {
+    state.in_field(Names::template name<I>());
+    return false;
+}
+
+template <class Names, std::size_t I, class T>
 [[gnu::always_inline]] inline bool read_field(decode_state& state, const std::byte*& at,
                                               const std::byte* end, T& into) {
     constexpr std::size_t least = least_size<T>();
     if (between(at, end) < (least != 0 ? least : 1)) [[unlikely]] {
-        if (at == end) return true;
-        state.truncated(at, least, between(at, end), noun_of<T>());
-        return state.in_field(Names::template name<I>()) != nullptr;
+        return is_missing<Names, I, T>(state, at, end);
     }
     at = read(state, at, end, into);
-    if (at == nullptr) [[unlikely]] {
-        return state.in_field(Names::template name<I>()) != nullptr;
-    }
+    if (at == nullptr) [[unlikely]]
+        return failed_in<Names, I>(state);
     return true;
 }
 
@@ -118,36 +131,44 @@ template <class Names, std::size_t... I, class... T>
 }
 
 template <class T>
-const std::byte* read_structure(decode_state& state, const std::byte* at, const std::byte* end,
-                                T& into) {
+inline const std::byte* read_structure(decode_state& state, const std::byte* at,
+                                       const std::byte* end, T& into) {
     const auto length = get<std::uint32_t>(at);
     if (length > between(at, end) - 4) [[unlikely]] {
         return state.truncated(at, length, between(at, end) - 4, "a struct");
     }
-    if (!state.enter(at)) [[unlikely]]
-        return nullptr;
+    if constexpr (is_recursive_v<T>) {
+        if (!state.enter(at)) [[unlikely]]
+            return nullptr;
+    }
     const std::byte* const stop = at + 4 + length;
-    const bool good = with_fields(into, [&](auto&... field) {
+    const bool good = with_fields(into, [&](auto&... field) __attribute__((always_inline)) {
         return read_fields<names_of_struct<T>>(
             state, at + 4, stop, std::make_index_sequence<sizeof...(field)>(), field...);
     });
     if (!good) [[unlikely]]
         return nullptr;
-    state.leave();
+    if constexpr (is_recursive_v<T>) state.leave();
     return stop;
 }
 
 // --- containers ---------------------------------------------------------------------------------
+
+template <class T, std::size_t LeastEach>
+[[gnu::cold, gnu::noinline]] const std::byte* too_many(decode_state& state, const std::byte* at,
+                                                       const std::byte* end) {
+    const std::uint64_t count = get<std::uint32_t>(at);
+    return state.truncated(at, count * LeastEach, between(at, end) - 4, noun_of<T>());
+}
 
 // A count of elements, once it is known that there are bytes for them; null in `at` otherwise.
 template <class T, std::size_t LeastEach>
 [[gnu::always_inline]] inline std::size_t read_count(decode_state& state, const std::byte*& at,
                                                      const std::byte* end) {
     const std::size_t count = get<std::uint32_t>(at);
-    const std::size_t left = between(at, end) - 4;
     if constexpr (LeastEach != 0) {
-        if (count > left / LeastEach) [[unlikely]] {
-            at = state.truncated(at, std::uint64_t{count} * LeastEach, left, noun_of<T>());
+        if (count > (between(at, end) - 4) / LeastEach) [[unlikely]] {
+            at = too_many<T, LeastEach>(state, at, end);
             return 0;
         }
     }
@@ -156,8 +177,8 @@ template <class T, std::size_t LeastEach>
 }
 
 template <class T>
-const std::byte* read_string(decode_state& state, const std::byte* at, const std::byte* end,
-                             T& into) {
+[[gnu::always_inline]] inline const std::byte* read_string(decode_state& state, const std::byte* at,
+                                                           const std::byte* end, T& into) {
     const std::size_t count = read_count<T, 1>(state, at, end);
     if (at == nullptr) [[unlikely]]
         return nullptr;
@@ -169,8 +190,8 @@ const std::byte* read_string(decode_state& state, const std::byte* at, const std
 }
 
 template <class T>
-const std::byte* read_block(decode_state& state, const std::byte* at, const std::byte* end,
-                            T& into) {
+inline const std::byte* read_block(decode_state& state, const std::byte* at, const std::byte* end,
+                                   T& into) {
     using element = typename T::value_type;
     const std::size_t count = read_count<T, sizeof(element)>(state, at, end);
     if (at == nullptr) [[unlikely]]
@@ -225,8 +246,8 @@ template <class Range>
 }
 
 template <class T>
-const std::byte* read_sequence(decode_state& state, const std::byte* at, const std::byte* end,
-                               T& into) {
+inline const std::byte* read_sequence(decode_state& state, const std::byte* at,
+                                      const std::byte* end, T& into) {
     using element = typename T::value_type;
     const std::size_t count = read_count<T, least_size<element>()>(state, at, end);
     if (at == nullptr) [[unlikely]]
@@ -339,8 +360,8 @@ const std::byte* read_keyed(decode_state& state, const std::byte* at, const std:
 // --- one of several -----------------------------------------------------------------------------
 
 template <class T>
-const std::byte* read_optional(decode_state& state, const std::byte* at, const std::byte* end,
-                               T& into) {
+inline const std::byte* read_optional(decode_state& state, const std::byte* at,
+                                      const std::byte* end, T& into) {
     const auto present = get<std::uint8_t>(at);
     if (present > 1) [[unlikely]] {
         state.fail(decode_errc::bad_flag, at, "the presence of an optional", present);
@@ -408,8 +429,8 @@ const std::byte* read_members([[maybe_unused]] decode_state& state, const std::b
 }
 
 template <class T>
-const std::byte* read_tuple(decode_state& state, const std::byte* at, const std::byte* end,
-                            T& into) {
+inline const std::byte* read_tuple(decode_state& state, const std::byte* at, const std::byte* end,
+                                   T& into) {
     if constexpr (std::is_same_v<T, std::monostate>) {
         return at;
     } else {
@@ -421,7 +442,8 @@ const std::byte* read_tuple(decode_state& state, const std::byte* at, const std:
 // --- all ----------------------------------------------------------------------------------------
 
 template <class T>
-const std::byte* read_scalar(decode_state& state, const std::byte* at, T& into) {
+[[gnu::always_inline]] inline const std::byte* read_scalar(decode_state& state, const std::byte* at,
+                                                           T& into) {
     constexpr kind is = kind_of<T>;
     if constexpr (is == kind::boolean) {
         const auto value = get<std::uint8_t>(at);
@@ -441,7 +463,8 @@ const std::byte* read_scalar(decode_state& state, const std::byte* at, T& into) 
 }
 
 template <class T>
-const std::byte* read(decode_state& state, const std::byte* at, const std::byte* end, T& into) {
+inline const std::byte* read(decode_state& state, const std::byte* at, const std::byte* end,
+                             T& into) {
     constexpr kind is = kind_of<T>;
     if constexpr (is == kind::boolean || is == kind::scalar || is == kind::duration ||
                   is == kind::time) {
