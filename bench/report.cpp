@@ -222,12 +222,10 @@ struct row {
     std::optional<bool> met;
 };
 
-// What runs on no backend is called "conduit"; it has no other to be compared with.
 void judge(row& made, const by_who& samples) {
     const work& what = *made.what;
     std::vector<double> better = ratios(
         samples, "conduit_uring", what.floor_of_uring.empty() ? what.floor : what.floor_of_uring);
-    if (better.empty()) better = ratios(samples, "conduit", what.floor);
     std::vector<double> other = ratios(samples, "conduit_epoll", what.floor);
     if (better.empty() || (!other.empty() && median(other) < median(better))) {
         better.swap(other);
