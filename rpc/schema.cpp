@@ -16,7 +16,7 @@ constexpr std::size_t nodes_max = 4096;
 constexpr std::size_t parts_max = 256;
 constexpr std::size_t name_max = 128;
 constexpr std::uint64_t unfolded_max = std::uint64_t{1} << 20;
-constexpr std::size_t text_max = 64 * 1024;
+constexpr std::size_t text_max = 65'536;
 constexpr std::size_t text_depth_max = 64;
 
 constexpr std::array<std::string_view, 26> kind_names = {

@@ -39,7 +39,8 @@ inline constexpr bool may_alias_bytes =
 template <class Char>
     requires may_alias_bytes<Char>
 const Char* chars_at(const std::byte* at) {
-    return static_cast<const Char*>(static_cast<const void*>(at));
+    const void* const memory = at;
+    return static_cast<const Char*>(memory);
 }
 
 /// The noun of an error message.

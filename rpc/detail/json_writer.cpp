@@ -175,7 +175,8 @@ private:
     bool string() {
         std::uint32_t size = 0;
         if (!get(size, "a string") || !has(size, "a string")) return false;
-        const std::string_view text(static_cast<const char*>(static_cast<const void*>(at_)), size);
+        const void* const memory = at_;
+        const std::string_view text(static_cast<const char*>(memory), size);
         if (!detail::is_utf8(text)) {
             text_ += "{\"base64\": ";
             const bool good = base64(size);
