@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <conduit/rpc/caller.hpp>
 #include <conduit/runtime/clock.hpp>
 #include <conduit/runtime/context.hpp>
 #include <conduit/runtime/io_message.hpp>
@@ -35,6 +36,10 @@ public:
     /// Who the other side was when it connected, or sent its first bytes: known on Unix sockets.
     const std::optional<credentials>& peer() const noexcept { return *peer_; }
 
+    /// For calls back to where this one came from, for as long as the procedure runs:
+    /// rpc::stub<chat_client>(call.caller()).
+    rpc::caller& caller() const noexcept { return *back_; }
+
     /// When the caller stops waiting; time_point::max() when it said nothing.
     clock::time_point deadline() const noexcept { return deadline_; }
 
@@ -42,12 +47,14 @@ public:
     const metadata& sent() const noexcept { return sent_; }
 
 protected:
-    call_info(std::string_view method, const std::optional<credentials>& peer) noexcept
-        : method_(method), peer_(&peer) {}
+    call_info(std::string_view method, const std::optional<credentials>& peer,
+              rpc::caller& back) noexcept
+        : method_(method), peer_(&peer), back_(&back) {}
     ~call_info() = default;
 
     std::string_view method_;
     const std::optional<credentials>* peer_;
+    rpc::caller* back_;
     clock::time_point deadline_ = clock::time_point::max();
     metadata sent_;
 };

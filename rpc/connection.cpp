@@ -17,13 +17,21 @@ connection::~connection() = default;
 
 bool connection::is_open() const noexcept { return state_->is_open(); }
 
+event::wait_operation connection::until_greeted() noexcept {
+    return state_->greeted_event().wait();
+}
+
 event::wait_operation connection::until_down() noexcept { return state_->down_event().wait(); }
 
 bool connection::is_down() const noexcept { return state_->is_down(); }
 
+task<void> connection::until_ended() { return state_->until_ended(); }
+
 const std::optional<detail::wire_fault>& connection::why() const noexcept { return state_->why(); }
 
 task<void> connection::drain() { return state_->drain(); }
+
+void connection::start_draining() { state_->start_draining(); }
 
 void connection::close() noexcept { state_->close_now(); }
 
@@ -36,13 +44,11 @@ std::size_t connection::calls_served_now() const noexcept { return state_->serve
 std::size_t connection::calls_made_now() const noexcept { return state_->made().taken(); }
 
 detail::connection_state* connection::ready(const detail::method_row& method) noexcept {
-    return state_->can_open(method) ? state_.get() : nullptr;
+    return state_->ready(method);
 }
 
 task<detail::connection_state*> connection::until_ready(const detail::method_row& method) {
-    auto may = state_->until_can_open(method);
-    co_await std::move(may);
-    co_return state_.get();
+    return state_->until_ready(method);
 }
 
 }  // namespace conduit::rpc

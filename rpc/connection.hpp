@@ -63,15 +63,26 @@ public:
     /// Whether new calls can be made: it is up, and no side wants to end it.
     bool is_open() const noexcept;
 
+    /// Waits until the peer has said who it is (its SETTINGS came), or the connection has ended.
+    event::wait_operation until_greeted() noexcept;
+
     /// Waits until it is down. What took it down is in why().
     event::wait_operation until_down() noexcept;
     bool is_down() const noexcept;
+
+    /// As until_down(), and then until the procedures that ran for the peer have ended, which were
+    /// asked to. When this wait is stopped it closes the connection and goes on waiting for them.
+    /// One task at a time.
+    task<void> until_ended();
+
     /// Why it is down, or going: the reason that this side gave or was given.
     const std::optional<detail::wire_fault>& why() const noexcept;
 
     /// Ends it gracefully: no new calls in either direction, then waits until those under way have
     /// ended, and closes. When this wait is stopped or its deadline passes, it closes at once.
     task<void> drain();
+    /// Begins that, and returns at once.
+    void start_draining();
 
     /// Closes now. The peer is told where that needs no waiting.
     void close() noexcept;

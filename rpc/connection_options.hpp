@@ -9,6 +9,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
 
 namespace conduit::rpc {
 
@@ -36,6 +38,9 @@ public:
         return set(greeting_within_, time);
     }
 
+    /// What it is called where a fault speaks of it, such as its address; a connection, else.
+    connection_options& name(std::string words) { return set(name_, std::move(words)); }
+
     std::uint32_t calls_max() const noexcept { return calls_max_; }
     std::uint32_t message_max() const noexcept { return message_max_; }
     std::uint32_t window() const noexcept { return window_; }
@@ -44,11 +49,12 @@ public:
     std::uint32_t handles_max() const noexcept { return handles_max_; }
     std::chrono::milliseconds keep_alive() const noexcept { return keep_alive_; }
     std::chrono::milliseconds greeting_within() const noexcept { return greeting_within_; }
+    const std::string& name() const noexcept { return name_; }
 
 private:
     template <class T>
     connection_options& set(T& field, T value) noexcept {
-        field = value;
+        field = std::move(value);
         return *this;
     }
 
@@ -60,6 +66,7 @@ private:
     std::uint32_t handles_max_ = 16;
     std::chrono::milliseconds keep_alive_{0};
     std::chrono::milliseconds greeting_within_{5000};
+    std::string name_;
 };
 
 }  // namespace conduit::rpc

@@ -78,7 +78,7 @@ bool connection_state::can_open(const method_row& method) const noexcept {
            openers_.empty() && (!method.takes_handles || greeted());
 }
 
-task<void> connection_state::until_can_open(const method_row& method) {
+task<connection_state*> connection_state::until_ready(const method_row& method) {
     std::error_code ended;
     if (method.takes_handles) ended = co_await greeted_.wait();
     if (!ended && is_open()) ended = co_await until_open();
@@ -95,6 +95,7 @@ task<void> connection_state::until_can_open(const method_row& method) {
                     name + ": not sent: " + (why_ ? why_->text : "the connection is ending"))
             .ran(false, true);
     }
+    co_return this;
 }
 
 void connection_state::admit() noexcept {
@@ -169,6 +170,19 @@ bool connection_state::charge(std::size_t bytes) noexcept {
 }
 
 std::size_t connection_state::handles_max() const noexcept { return theirs_.handles_max; }
+
+fault connection_state::handles_fault(std::string_view of, std::size_t count) const {
+    std::string text(of);
+    if (!text.empty()) text += ": ";
+    if (handles_max() == 0) {
+        text += "this connection carries no handles";
+    } else {
+        text += std::to_string(count) + " handles, where the peer takes at most " +
+                std::to_string(handles_max()) + " with a message (handles_max)";
+    }
+    if (!options_.name().empty()) text += ": " + options_.name();
+    return fault(status::failed_precondition, text).ran(false, true);
+}
 
 clock::time_point connection_state::begin_run() const noexcept {
     return std::max(loop::running().now, last_end_);
@@ -443,6 +457,16 @@ task<void> connection_state::drain() {
     if (!ended) end(goaway_reason::shutdown, "drained");
     if (!ended) ended = co_await down_event_.wait();
     if (ended) close_now();
+}
+
+void connection_state::start_draining() {
+    if (!is_over() && !draining_) tasks_.spawn(drain(), "rpc drain");
+}
+
+task<void> connection_state::until_ended() {
+    const auto stopped = co_await down_event_.wait();
+    if (stopped) close_now();
+    co_await procedures_.join();
 }
 
 void connection_state::close_now() noexcept {

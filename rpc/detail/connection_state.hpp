@@ -13,6 +13,7 @@
 #include <conduit/rpc/detail/outgoing_table.hpp>
 #include <conduit/rpc/detail/token_bucket.hpp>
 #include <conduit/rpc/detail/wire.hpp>
+#include <conduit/rpc/fault.hpp>
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/task_group.hpp>
 
@@ -27,13 +28,13 @@
 
 namespace conduit::rpc::detail {
 
-class connection_state final : private frame_events {
+class connection_state final : public caller, private frame_events {
 public:
     connection_state(any_stream over, const service_table* offers,
                      const connection_options& options);
     connection_state(const connection_state&) = delete;
     connection_state& operator=(const connection_state&) = delete;
-    ~connection_state();
+    ~connection_state() override;
 
     // For those who open calls.
     bool is_open() const noexcept;
@@ -41,8 +42,10 @@ public:
     class open_operation;
     /// Waits for a free number and room in the output, first come, first served.
     open_operation until_open() noexcept;
-    /// Throws a fault that says that nothing was sent.
-    task<void> until_can_open(const method_row& method);
+    connection_state* ready(const method_row& method) noexcept override {
+        return can_open(method) ? this : nullptr;
+    }
+    task<connection_state*> until_ready(const method_row& method) override;
 
     // For calls.
     out_buffer& output() noexcept { return output_; }
@@ -77,14 +80,20 @@ public:
     const std::optional<credentials>& peer() const noexcept { return peer_; }
     connection_counters& counters() noexcept { return counters_; }
     std::size_t handles_max() const noexcept;
+    bool takes_handles(std::size_t count) const noexcept { return count <= handles_max(); }
+    /// What is to be thrown where it does not.
+    fault handles_fault(std::string_view of, std::size_t count) const;
 
     // For the connection.
+    event& greeted_event() noexcept { return greeted_; }
     event& down_event() noexcept { return down_event_; }
     bool is_down() const noexcept { return down_; }
     /// Down, or going: nothing is sent for calls any more.
     bool is_over() const noexcept { return ending_ || down_; }
     const std::optional<wire_fault>& why() const noexcept { return why_; }
     task<void> drain();
+    void start_draining();
+    task<void> until_ended();
     void close_now() noexcept;
     std::size_t served_now() const noexcept { return served_now_; }
 

@@ -29,7 +29,7 @@ void incoming_call::operator delete(void* memory, std::size_t bytes) noexcept {
 }
 
 incoming_call::incoming_call(connection_state& on, const method_row& method, std::uint32_t stream)
-    : call_info(method.full_name, on.peer()),
+    : call_info(method.full_name, on.peer(), on),
       on_(&on),
       method_row_(&method),
       stream_(stream),
@@ -100,6 +100,10 @@ bool incoming_call::reply() {
         outlet_->handles() = std::exchange(handles_, {});
         outlet_->send();
         return false;
+    }
+    if (!on_->takes_handles(handles_.size())) [[unlikely]] {
+        on_->output().undo(on_->output().end() - begun_size_ - times_size - frame_header_size);
+        throw on_->handles_fault({}, handles_.size());
     }
     write_end(header_, status::ok, frame_flag::message, begun_size_);
     if (!handles_.empty()) {

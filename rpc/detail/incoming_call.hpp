@@ -69,7 +69,8 @@ public:
     std::byte* begin(std::size_t size);
     std::vector<unique_fd>& handles() noexcept { return handles_; }
     /// END. False for a result that is too long for a frame and goes in pieces: then wait
-    /// until_sent() and reply_nothing().
+    /// until_sent() and reply_nothing(). Throws fault(failed_precondition), having sent nothing,
+    /// for handles where the connection takes none, or not so many.
     [[nodiscard]] bool reply();
     message_outlet::wait_operation until_sent() noexcept { return outlet().until_sent(); }
     /// END with status 0 and no result: a void procedure, or after the last item.

@@ -48,12 +48,11 @@ std::byte* message_outlet::begin(std::size_t size) {
 
 void message_outlet::send(bool last) {
     finished_ = last;
-    if (closed_) {
-        large_.reset();
-        handles_.clear();
-        if (header_ != nullptr)
-            on_->output().undo(on_->output().end() - begun_size_ - frame_header_size);
-        return;
+    if (closed_) return take_back();
+    if (!on_->takes_handles(handles_.size())) [[unlikely]] {
+        const fault refused = on_->handles_fault({}, handles_.size());
+        take_back();
+        throw refused;
     }
     if (large_ != nullptr) {
         large_->last = last;
@@ -68,6 +67,13 @@ void message_outlet::send(bool last) {
                  on_->output().end() - begun_size_ - frame_header_size,
                  std::exchange(handles_, {}));
     on_->wake_writer();
+}
+
+void message_outlet::take_back() noexcept {
+    large_.reset();
+    handles_.clear();
+    if (header_ == nullptr) return;
+    on_->output().undo(on_->output().end() - begun_size_ - frame_header_size);
 }
 
 void message_outlet::write_header(std::byte* at, std::size_t size, std::uint8_t flags,

@@ -78,6 +78,8 @@ public:
     /// connection; then send(). Handles that go with it are put into handles() meanwhile.
     std::byte* begin(std::size_t size);
     std::vector<unique_fd>& handles() noexcept { return handles_; }
+    /// Throws fault(failed_precondition), having sent nothing, for handles where the connection
+    /// takes none, or not so many.
     void send(bool last = false);
 
     /// Says that no further message comes, where the last one was not sent as such.
@@ -98,6 +100,7 @@ public:
 private:
     friend class wait_operation;
 
+    void take_back() noexcept;
     void write_header(std::byte* at, std::size_t size, std::uint8_t flags, std::uint64_t position,
                       std::vector<unique_fd> handles);
 

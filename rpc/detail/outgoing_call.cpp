@@ -94,6 +94,8 @@ std::byte* outgoing_call::write_preamble(std::byte* at) const noexcept {
 
 void outgoing_call::launch() {
     out_buffer& out = on_->output();
+    if (!on_->takes_handles(handles_.size())) [[unlikely]]
+        throw on_->handles_fault(method_->full_name, handles_.size());
     if (method_->request_stream || large_) {
         outlet_ = std::make_unique<message_outlet>(*on_, stream_, on_->theirs().window);
     }

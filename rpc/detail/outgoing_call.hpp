@@ -45,6 +45,8 @@ public:
     /// message_max.
     std::byte* begin(std::size_t size);
     std::vector<unique_fd>& handles() noexcept { return handles_; }
+    /// Throws fault(failed_precondition) for handles where the connection takes none, or not so
+    /// many.
     void launch();
 
     /// For a parameter that is a stream; null for methods without one.
