@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Where the connections of a server come from.
+#include <conduit/channels/detail/quoted.hpp>
+#include <conduit/channels/fifo_record_reader.hpp>
+#include <conduit/channels/file.hpp>
+#include <conduit/channels/listen_fds.hpp>
+#include <conduit/rpc/detail/fifo_hello.hpp>
+#include <conduit/rpc/detail/server_state.hpp>
+#include <conduit/runtime/assert.hpp>
+#include <conduit/runtime/backend/kernel.hpp>
+
+#include <system_error>
+#include <utility>
+
+namespace conduit::rpc::detail {
+namespace {
+
+constexpr const char* beyond_loopback =
+    "beyond loopback others can read and change what is said; "
+    "server_options::allow_plain_tcp_beyond_loopback() permits it";
+
+[[noreturn]] void refuse(status code, const std::string& where, const std::string& why) {
+    throw fault(code, "cannot listen at " + quoted(where) + ": " + why);
+}
+
+std::optional<std::uint32_t> user_of(const unix_stream& peer) {
+    const auto who = peer.connected_by();
+    return who ? std::optional(who->uid) : std::nullopt;
+}
+
+std::optional<std::uint32_t> user_of(const tcp_stream& /*peer*/) { return std::nullopt; }
+
+/// One more listener, for as long as it lives.
+class listening_guard {
+public:
+    listening_guard(std::size_t& count, event& changed) noexcept
+        : count_(count), changed_(changed) {}
+    listening_guard(const listening_guard&) = delete;
+    ~listening_guard() {
+        --count_;
+        changed_.set();
+    }
+
+private:
+    std::size_t& count_;
+    event& changed_;
+};
+
+}  // namespace
+
+task<address> server_state::listen(address where) {
+    address own = std::move(where);
+    CONDUIT_ASSERT(!draining_, "a server that was drained does not listen again");
+    begun_ = true;
+    switch (own.kind()) {
+        case address_kind::unix_socket: listen_at_unix(own); break;
+        case address_kind::tcp: co_return co_await listen_at_tcp(std::move(own));
+        case address_kind::fifo: co_await listen_at_fifo(own); break;
+        case address_kind::stdio: serve_standard_streams(); break;
+        case address_kind::udp:
+        case address_kind::exec:
+            refuse(status::invalid_argument, to_string(own), "nobody can connect to such a place");
+    }
+    co_return own;
+}
+
+void server_state::listen_at_unix(const address& where) {
+    const auto options =
+        unix_listen_options().mode(options_.socket_mode()).clients(options_.clients());
+    auto made = unix_listener::listen(where.path(), options);
+    if (!made) {
+        const std::string trouble = socket_path_trouble(where.path());
+        refuse(status::unavailable, to_string(where),
+               trouble.empty() ? made.error().message() : trouble);
+    }
+    listen(std::move(*made), to_string(where));
+}
+
+task<address> server_state::listen_at_tcp(address where) {
+    const address own = std::move(where);
+    const auto options = tcp_listen_options().beyond_loopback(options_.plain_tcp_beyond_loopback());
+    auto made = co_await tcp_listener::listen(own.host(), own.service(), options);
+    if (made.error() == std::errc::operation_not_permitted) {
+        refuse(status::permission_denied, to_string(own), beyond_loopback);
+    }
+    if (!made) refuse(status::unavailable, to_string(own), made.error().message());
+    const auto bound = made->local_address();
+    if (!bound) refuse(status::unavailable, to_string(own), bound.error().message());
+    const auto at = address::tcp(bound->host(), std::to_string(bound->port()));
+    if (!at) refuse(status::internal, to_string(own), at.error().message());
+    listen(std::move(*made), to_string(*at));
+    co_return *at;
+}
+
+task<void> server_state::listen_at_fifo(address where) {
+    const address own = std::move(where);
+    std::string why;
+    const auto options = fifo_options().stay_open().when_missing(fifo_missing::is_made);
+    auto made = co_await fifo_record_reader::open(own.path(), options, &why);
+    if (!made) {
+        refuse(status::unavailable, to_string(own), why.empty() ? made.error().message() : why);
+    }
+    ++listening_;
+    listeners_.spawn(take_hellos(own.path(), std::move(*made)), "rpc fifo listener");
+}
+
+void server_state::serve_standard_streams() {
+    auto input = standard_input();
+    if (!input) refuse(status::unavailable, "stdio:", input.error().message());
+    auto output = standard_output();
+    if (!output) refuse(status::unavailable, "stdio:", output.error().message());
+    serve(any_stream(std::move(*input), std::move(*output)), "stdio:");
+}
+
+template <class Listener>
+void server_state::listen(Listener listener, std::string name) {
+    begun_ = true;
+    ++listening_;
+    listeners_.spawn(accept_from(std::move(listener), std::move(name)), "rpc listener");
+}
+template void server_state::listen(unix_listener listener, std::string name);
+template void server_state::listen(tcp_listener listener, std::string name);
+
+template <class Listener>
+task<void> server_state::accept_from(Listener listener, std::string name) {
+    Listener own = std::move(listener);
+    const std::string where = std::move(name);
+    const listening_guard guard(listening_, changed_);
+    for (;;) {
+        co_await until_room_for_stranger();
+        const std::uint64_t refused = own.counters().refused;
+        auto peer = co_await own.accept();
+        counters_.accepted += own.counters().refused - refused;
+        counters_.refused += own.counters().refused - refused;
+        if (!peer) {
+            if (peer.error() != errc::cancelled) {
+                lines_.warn(where + ": listens no more: " + peer.error().message());
+            }
+            co_return;
+        }
+        const auto user = user_of(*peer);
+        take(any_stream(std::move(*peer)), where, user);
+    }
+}
+
+/// Each record is a client. What is none is counted and left.
+task<void> server_state::take_hellos(std::string path, fifo_record_reader hellos) {
+    fifo_record_reader own = std::move(hellos);
+    const std::string where = std::move(path);
+    const listening_guard guard(listening_, changed_);
+    for (;;) {
+        co_await until_room_for_stranger();
+        auto record = co_await own.read_record();
+        if (!record) {
+            if (record.error() != errc::cancelled) {
+                lines_.warn("fifo:" + where + ": listens no more: " + record.error().message());
+            }
+            break;
+        }
+        const auto pair = pair_named_by(*record, where);
+        if (pair) {
+            take(open_named_pair(*pair), "fifo:" + where, std::nullopt);
+            continue;
+        }
+        ++counters_.accepted;
+        ++counters_.refused;
+        lines_.warn("fifo:" + where + ": a record of " + std::to_string(record->size()) +
+                    " bytes is no client's");
+    }
+    const auto there = own.channel().look_at_path();
+    if (there && *there == fifo_path::same) static_cast<void>(remove_fifo(where));
+}
+
+std::size_t server_state::listen_at_inherited() {
+    auto passed = listen_fds();
+    if (!passed) refuse(status::unavailable, "LISTEN_FDS", passed.error().message());
+    for (listen_fd& each : *passed) listen_at(std::move(each));
+    return passed->size();
+}
+
+void server_state::listen_at(listen_fd inherited) {
+    const std::string name = "inherited socket '" + inherited.name + "'";
+    const auto at = current_kernel().local_address(inherited.fd);
+    if (!at) refuse(status::unavailable, name, at.error().message());
+    if (at->get_family() == socket_address::family::unix_path) {
+        auto adopted = unix_listener::adopt(std::move(inherited.fd),
+                                            unix_listen_options().clients(options_.clients()));
+        if (!adopted) refuse(status::unavailable, name, adopted.error().message());
+        return listen(std::move(*adopted), "unix:" + std::string(at->path()));
+    }
+    if (!at->is_loopback() && !options_.plain_tcp_beyond_loopback()) {
+        refuse(status::permission_denied, name + " at " + to_string(*at), beyond_loopback);
+    }
+    auto adopted = tcp_listener::adopt(std::move(inherited.fd));
+    if (!adopted) refuse(status::unavailable, name, adopted.error().message());
+    listen(std::move(*adopted), "tcp:" + to_string(*at));
+}
+
+}  // namespace conduit::rpc::detail

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/channels/detail/quoted.hpp>
+#include <conduit/rpc/detail/server_state.hpp>
+#include <conduit/runtime/assert.hpp>
+#include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/within.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <exception>
+#include <system_error>
+#include <utility>
+
+namespace conduit::rpc::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr clock::duration stranger_patience = 100ms;
+constexpr clock::duration refusal_time = 1s;
+constexpr std::size_t refusals_max = 64;
+
+task<result<any_stream>> opened(any_stream stream) {
+    any_stream own = std::move(stream);
+    co_return std::move(own);
+}
+
+bool is_harmless(goaway_reason reason) noexcept {
+    return reason == goaway_reason::shutdown || reason == goaway_reason::draining;
+}
+
+void add_up(connection_counters& sum, const connection_counters& more) noexcept {
+    sum.calls_made += more.calls_made;
+    sum.calls_served += more.calls_served;
+    sum.calls_refused += more.calls_refused;
+    sum.frames_skipped += more.frames_skipped;
+    sum.bytes_received += more.bytes_received;
+    sum.bytes_sent += more.bytes_sent;
+}
+
+/// Tells the peer why, and waits until it has read that: closing earlier could take it back.
+task<void> turn_away(task<result<any_stream>> opening, std::string why) {
+    task<result<any_stream>> own = std::move(opening);
+    auto stream = co_await std::move(own);
+    if (!stream) co_return;
+    std::vector<std::byte> words = make_greeting(wire_settings());
+    const auto goaway = make_goaway(goaway_reason::refused, 0, 1000, why);
+    words.insert(words.end(), goaway.begin(), goaway.end());
+    auto sent = co_await write_all(*stream, std::span<const std::byte>(words));
+    if (!sent) co_return;
+    auto closed = co_await stream->close_writing();
+    if (!closed) co_return;
+    std::array<std::byte, 1024> ignored{};
+    std::size_t left = 64 * ignored.size();
+    while (left > 0) {
+        auto got = co_await stream->read_some(std::span(ignored));
+        if (!got || *got == 0) co_return;
+        left -= std::min(left, *got);
+    }
+}
+
+}  // namespace
+
+/// The end of a session, whichever way it comes.
+class server_state::session_guard {
+public:
+    session_guard(server_state& of, session_position self) noexcept : of_(of), self_(self) {}
+    session_guard(const session_guard&) = delete;
+    ~session_guard() { of_.gone(self_); }
+
+private:
+    server_state& of_;
+    session_position self_;
+};
+
+server_state::server_state(server_options options)
+    : options_(std::move(options)),
+      connections_(scheduler::current().guests().group_context()),
+      listeners_(scheduler::current().guests().group_context()) {}
+
+server_state::~server_state() = default;
+
+void server_state::add(const interface_row& row, void* object) {
+    CONDUIT_ASSERT(!begun_, "everything is offered before a server listens or serves");
+    offers_.add(row, object);
+}
+
+// --- connections --------------------------------------------------------------------------------
+
+void server_state::serve(any_stream over, std::string name) {
+    begun_ = true;
+    take(std::move(over), std::move(name), std::nullopt);
+}
+
+void server_state::take(any_stream over, std::string name, std::optional<std::uint32_t> user) {
+    take(opened(std::move(over)), std::move(name), user);
+}
+
+void server_state::take(task<result<any_stream>> opening, std::string name,
+                        std::optional<std::uint32_t> user) {
+    ++counters_.accepted;
+    std::string why = draining_ ? "the server is ending" : no_room_for(user);
+    if (!why.empty()) {
+        ++counters_.refused;
+        lines_.warn(name + ": a connection was refused: " + why);
+        if (refusals_ < refusals_max) {
+            ++refusals_;
+            connections_.spawn(say_no(std::move(opening), std::move(why)), "rpc refusal");
+        }
+        return;
+    }
+    const auto self = sessions_.emplace(sessions_.end());
+    self->name = std::move(name);
+    self->user = user;
+    ++strangers_;
+    if (user) ++of_user_[*user];
+    self->running.emplace(connections_.spawn(live(self, std::move(opening)), "rpc session"));
+}
+
+std::string server_state::no_room_for(std::optional<std::uint32_t> user) const {
+    if (sessions_.size() >= options_.connections_max()) {
+        return "there are " + std::to_string(sessions_.size()) + " connections, of at most " +
+               std::to_string(options_.connections_max()) + " (connections_max)";
+    }
+    if (!user) return {};
+    const auto found = of_user_.find(*user);
+    const std::size_t theirs = found == of_user_.end() ? 0 : found->second;
+    if (theirs < options_.connections_per_user_max()) return {};
+    return "user " + std::to_string(*user) + " has " + std::to_string(theirs) +
+           " connections, of at most " + std::to_string(options_.connections_per_user_max()) +
+           " (connections_per_user_max)";
+}
+
+task<void> server_state::say_no(task<result<any_stream>> opening, std::string why) {
+    task<result<any_stream>> own = std::move(opening);
+    try {
+        co_await within(refusal_time, turn_away(std::move(own), std::move(why)));
+    } catch (const std::exception& failed) {
+        lines_.warn(std::string("a refusal failed: ") + failed.what());
+    }
+    --refusals_;
+}
+
+task<void> server_state::live(session_position self, task<result<any_stream>> opening) {
+    task<result<any_stream>> own = std::move(opening);
+    const session_guard guard(*this, self);
+    try {
+        co_await talk(self, std::move(own));
+    } catch (const std::exception& failed) {
+        note_end(*self, goaway_reason::internal, failed.what());
+    }
+}
+
+task<void> server_state::talk(session_position self, task<result<any_stream>> opening) {
+    task<result<any_stream>> own = std::move(opening);
+    auto stream = co_await within(options_.each().greeting_within(), std::move(own));
+    if (!stream) {
+        const bool late = stream.error() == errc::timed_out;
+        note_end(*self, late ? goaway_reason::timeout : goaway_reason::refused,
+                 "it did not open: " + stream.error().message());
+        co_return;
+    }
+    const bool is_welcome = co_await check_sender(*self, *stream);
+    if (!is_welcome) co_return;
+    connection link(std::move(*stream), offers_, options_.each());
+    self->link = &link;
+    const auto stopped = co_await link.until_greeted();
+    if (!stopped) met(self);
+    co_await link.until_ended();
+    note_end(*self, link);
+    self->link = nullptr;
+}
+
+/// A socket may have been handed on since it was connected: who sends the first bytes counts too.
+task<bool> server_state::check_sender(session& of, any_stream& stream) {
+    auto who = co_await within(options_.each().greeting_within(), stream.peer_credentials());
+    if (who.error() == std::errc::not_supported) co_return true;
+    if (!who) {
+        const bool late = who.error() == errc::timed_out;
+        note_end(of, late ? goaway_reason::timeout : goaway_reason::shutdown,
+                 "it said nothing: " + who.error().message());
+        co_return false;
+    }
+    if (options_.clients().includes(who->uid, current_kernel().effective_user())) co_return true;
+    ++counters_.refused;
+    lines_.warn(of.name + ": user " + std::to_string(who->uid) + " may not call here");
+    co_return false;
+}
+
+void server_state::met(session_position self) noexcept {
+    if (!self->is_stranger) return;
+    self->is_stranger = false;
+    --strangers_;
+    room_.set();
+}
+
+void server_state::gone(session_position self) noexcept {
+    met(self);
+    if (self->user) {
+        const auto found = of_user_.find(*self->user);
+        if (--found->second == 0) of_user_.erase(found);
+    }
+    sessions_.erase(self);
+    changed_.set();
+}
+
+void server_state::note_end(const session& of, const connection& link) {
+    add_up(counters_.connections, link.counters());
+    note_end(of, link.why()->reason, link.why()->text);
+}
+
+void server_state::note_end(const session& of, goaway_reason reason, const std::string& text) {
+    ++counters_.ended;
+    ++counters_.ended_by_reason[static_cast<std::size_t>(reason)];
+    if (is_harmless(reason)) return;
+    constexpr std::size_t text_max = 300;
+    lines_.warn(of.name + ": a connection ended: " + quoted(text, text_max));
+}
+
+// --- strangers ----------------------------------------------------------------------------------
+
+/// Many who come together are let in as fast as they greet. Where they do not, who waited longest
+/// goes, so that others get through.
+task<void> server_state::until_room_for_stranger() {
+    std::error_code ended;
+    while (strangers_ >= options_.strangers_max() && ended != errc::cancelled) {
+        room_.reset();
+        ended = co_await within(stranger_patience, room_.wait());
+        if (ended == errc::timed_out) push_out_oldest_stranger();
+    }
+}
+
+void server_state::push_out_oldest_stranger() noexcept {
+    const auto is_in_the_way = [](const session& each) { return each.is_stranger; };
+    const auto oldest = std::ranges::find_if(sessions_, is_in_the_way);
+    if (oldest == sessions_.end()) return;
+    ++counters_.pushed_out;
+    oldest->running->request_stop();
+}
+
+// --- the end ------------------------------------------------------------------------------------
+
+task<void> server_state::run() {
+    std::error_code asked;
+    while (!asked && !stopped_ && !draining_ && has_work()) {
+        changed_.reset();
+        asked = co_await changed_.wait();
+    }
+    // What the caller was asked to end is not asked of the calls under way.
+    task_group unstoppable(scheduler::current().guests().group_context());
+    unstoppable.spawn(close_within(options_.drain_within()), "rpc server drain");
+    co_await unstoppable.join();
+}
+
+task<void> server_state::close_within(clock::duration grace) { co_await within(grace, drain()); }
+
+void server_state::stop() noexcept {
+    stopped_ = true;
+    changed_.set();
+}
+
+task<void> server_state::drain() {
+    if (draining_) {
+        co_await over_.wait();
+        co_return;
+    }
+    draining_ = true;
+    begun_ = true;
+    changed_.set();
+    listeners_.request_stop();
+    for (session& each : sessions_) {
+        if (each.link != nullptr && !each.is_stranger) {
+            each.link->start_draining();
+        } else {
+            each.running->request_stop();
+        }
+    }
+    std::error_code ended;
+    while (!ended && !sessions_.empty()) {
+        changed_.reset();
+        ended = co_await changed_.wait();
+    }
+    connections_.request_stop();
+    co_await listeners_.join();
+    co_await connections_.join();
+    over_.set();
+}
+
+std::size_t server_state::calls_served_now() const noexcept {
+    std::size_t sum = 0;
+    for (const session& each : sessions_) {
+        if (each.link != nullptr) sum += each.link->calls_served_now();
+    }
+    return sum;
+}
+
+server_counters server_state::counters() const {
+    server_counters sum = counters_;
+    for (const session& each : sessions_) {
+        if (each.link != nullptr) add_up(sum.connections, each.link->counters());
+    }
+    return sum;
+}
+
+}  // namespace conduit::rpc::detail

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Who may use a server, and how much of it. What one connection may cost is in
+// connection_options.hpp; see server.hpp.
+//
+//     rpc::server server(rpc::server_options().connections_max(200).drain_within(2s));
+
+#pragma once
+
+#include <conduit/channels/allowed_users.hpp>
+#include <conduit/rpc/connection_options.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <utility>
+
+namespace conduit::rpc {
+
+/// How a server is made. Each setter returns the options, to be chained.
+class server_options {
+public:
+    /// How many connections it has at a time; 1024. Others are told to try again later.
+    server_options& connections_max(std::size_t n) noexcept { return set(connections_max_, n); }
+    /// How many of them processes of one user may have, where the user is known; 256.
+    server_options& connections_per_user_max(std::size_t n) noexcept {
+        return set(connections_per_user_max_, n);
+    }
+    /// How many connections may be there that have not said who they are; 64. Others wait, and
+    /// where one in this number takes long, the oldest of them gives up its place.
+    server_options& strangers_max(std::size_t n) noexcept { return set(strangers_max_, n); }
+
+    /// Whose processes may call over Unix sockets; this process's own user and root unless said.
+    server_options& clients(allowed_users users) { return set(clients_, std::move(users)); }
+    /// The permissions of a Unix socket's file; 0600.
+    server_options& socket_mode(unsigned bits) noexcept { return set(socket_mode_, bits); }
+
+    /// Lets tcp: addresses beyond loopback be listened at: whoever reaches the port can call, and
+    /// whoever is on the way reads and changes what is said.
+    server_options& allow_plain_tcp_beyond_loopback() noexcept {
+        return set(plain_tcp_beyond_loopback_, true);
+    }
+
+    /// How long run() lets calls under way go on once it was asked to stop; 5 s.
+    server_options& drain_within(std::chrono::milliseconds time) noexcept {
+        return set(drain_within_, time);
+    }
+
+    /// The limits of each connection.
+    server_options& each(connection_options options) { return set(each_, std::move(options)); }
+
+    std::size_t connections_max() const noexcept { return connections_max_; }
+    std::size_t connections_per_user_max() const noexcept { return connections_per_user_max_; }
+    std::size_t strangers_max() const noexcept { return strangers_max_; }
+    const allowed_users& clients() const noexcept { return clients_; }
+    unsigned socket_mode() const noexcept { return socket_mode_; }
+    bool plain_tcp_beyond_loopback() const noexcept { return plain_tcp_beyond_loopback_; }
+    std::chrono::milliseconds drain_within() const noexcept { return drain_within_; }
+    const connection_options& each() const noexcept { return each_; }
+
+private:
+    template <class T>
+    server_options& set(T& field, T value) {
+        field = std::move(value);
+        return *this;
+    }
+
+    std::size_t connections_max_ = 1024;
+    std::size_t connections_per_user_max_ = 256;
+    std::size_t strangers_max_ = 64;
+    allowed_users clients_;
+    unsigned socket_mode_ = 0600;
+    bool plain_tcp_beyond_loopback_ = false;
+    std::chrono::milliseconds drain_within_{5000};
+    connection_options each_;
+};
+
+}  // namespace conduit::rpc
