@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/rpc/server_options.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+
+using namespace conduit;
+using namespace std::chrono_literals;
+
+TEST_CASE("a server is for its own user, and bounded, unless told", "[rpc][server_options]") {
+    const rpc::server_options usual;
+    const auto told = rpc::server_options()
+                          .connections_max(2)
+                          .connections_per_user_max(1)
+                          .strangers_max(3)
+                          .socket_mode(0660)
+                          .clients(allowed_users().allow(77))
+                          .allow_plain_tcp_beyond_loopback()
+                          .drain_within(10ms)
+                          .each(rpc::connection_options().message_max(100'000));
+    REQUIRE(usual.strangers_max() == 64);
+    REQUIRE(usual.socket_mode() == 0600);
+    REQUIRE_FALSE(usual.plain_tcp_beyond_loopback());
+    REQUIRE_FALSE(usual.clients().includes(77, 1000));
+    REQUIRE(told.connections_max() == 2);
+    REQUIRE(told.connections_per_user_max() == 1);
+    REQUIRE(told.strangers_max() == 3);
+    REQUIRE(told.socket_mode() == 0660);
+    REQUIRE(told.clients().includes(77, 1000));
+    REQUIRE(told.plain_tcp_beyond_loopback());
+    REQUIRE(told.drain_within() == 10ms);
+    REQUIRE(told.each().message_max() == 100'000);
+}
