@@ -35,7 +35,7 @@ public:
     /// For stubs of other interfaces, and for what it says of itself.
     rpc::connection& connection() const noexcept { return inside_->link; }
 
-    /// Waits until calls under way have ended and the connection is closed; see connection::drain().
+    /// Waits until calls under way have ended and the connection is closed: connection::drain().
     task<void> close() { return inside_->link.drain(); }
 
 private:
