@@ -26,7 +26,7 @@ namespace conduit {
 #define CONDUIT_POOL_FRAMES 1
 #endif
 
-/// Memory for frames of up to 2 KiB, in steps of 64 bytes; larger ones go to operator new. Memory
+/// Memory for frames of up to 4 KiB, in steps of 64 bytes; larger ones go to operator new. Memory
 /// given back on another thread stays with that thread.
 class frame_pool {
 public:
@@ -69,7 +69,7 @@ private:
         free_block* next;
     };
     static constexpr std::size_t step_bytes = 64;
-    static constexpr std::size_t steps = 33;
+    static constexpr std::size_t steps = 65;
     static constexpr bool pooled = CONDUIT_POOL_FRAMES != 0;
 
     class end_of_thread;

@@ -137,6 +137,13 @@ public:
     child<T> spawn(task<T> work, std::string_view name = {},
                    std::source_location at = std::source_location::current());
 
+    /// Starts a coroutine that is a job itself: what spawn() makes of a task, with one frame less.
+    /// Nobody can await it. For the library's own layers, where each call costs one.
+    void start(job_coroutine<void> work, std::string_view name = {},
+               std::source_location at = std::source_location::current()) noexcept {
+        adopt(*work.promise, *work.promise, name, at);
+    }
+
     class join_operation;
     /// Waits until all children have ended, then rethrows the first failure. A stop request does
     /// not end this wait: it ends the children.

@@ -336,6 +336,7 @@ task<void> connection_state::write() {
         if (output_.empty()) {
             if (ending_) break;
             output_.rest();
+            reader_.trim();
             work_.reset();
             const auto stopped = co_await work_.wait();
             if (stopped) co_return go_down(goaway_reason::shutdown, "its owner was asked to stop");
@@ -392,7 +393,7 @@ void connection_state::make_room_known() noexcept {
     std::size_t wakes = (options_.output_max() - output_.size()) / whole_message_max + 1;
     for (; wakes > 0 && !room_waiters_.empty(); --wakes) {
         message_outlet* next = room_waiters_.front();
-        room_waiters_.pop_front();
+        room_waiters_.erase(room_waiters_.begin());
         next->room_came();
     }
     if (!openers_.empty()) admit();

@@ -19,7 +19,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,7 +73,9 @@ public:
     void call_abandoned(std::uint32_t number) noexcept;
     void call_ended() noexcept;                                // an outgoing one has its END
     void served(std::uint32_t stream, bool in_time) noexcept;  // an incoming one is gone
-    void start(task<void> procedure) { procedures_.spawn(std::move(procedure), "rpc procedure"); }
+    void start(job_coroutine<void> procedure) noexcept {
+        procedures_.start(procedure, "rpc procedure");
+    }
     clock::time_point begin_run() const noexcept;
     void end_run(clock::time_point at) noexcept { last_end_ = at; }
     const std::optional<credentials>& peer() const noexcept { return peer_; }
@@ -178,8 +179,8 @@ private:
     std::uint32_t opens_seen_ = 0;
     clock::time_point last_end_{};
 
-    std::deque<unique_fd> handles_;  // arrived, and not taken by a frame
-    std::deque<message_outlet*> room_waiters_;
+    std::vector<unique_fd> handles_;  // arrived, and not taken by a frame
+    std::vector<message_outlet*> room_waiters_;
     intrusive_list<message_outlet, with_large_message> large_;
     std::size_t charged_ = 0;
 

@@ -46,7 +46,7 @@ incoming_call::~incoming_call() {
     on_->served(stream_, cancelled_ == stop_reason::none);
 }
 
-void incoming_call::start(task<void> procedure) { on_->start(std::move(procedure)); }
+void incoming_call::start(job_coroutine<void> procedure) { on_->start(procedure); }
 
 void incoming_call::set_deadline(std::uint64_t microseconds) noexcept {
     constexpr std::uint64_t year = std::uint64_t{366} * 24 * 3600 * 1'000'000;
@@ -60,7 +60,12 @@ bool incoming_call::charge(std::size_t bytes) noexcept {
     return true;
 }
 
-void incoming_call::begin_run() noexcept { started_ = on_->begin_run(); }
+void incoming_call::begin_run() noexcept {
+    started_ = on_->begin_run();
+    where_ = &current_context();
+    where_->set_value(&call_key, &self_);
+    if (cancelled_ != stop_reason::none) where_->request_stop(cancelled_);
+}
 
 bool incoming_call::is_ready() const noexcept {
     return outlet_ != nullptr ? outlet_->is_ready() : on_->has_room();
@@ -162,11 +167,6 @@ message_inlet& incoming_call::inlet() {
     return *inlet_;
 }
 
-void incoming_call::run_in(context* where) noexcept {
-    where_ = where;
-    if (where_ != nullptr && cancelled_ != stop_reason::none) where_->request_stop(cancelled_);
-}
-
 void incoming_call::cancel(stop_reason why) noexcept {
     if (cancelled_ == stop_reason::none) cancelled_ = why;
     if (inlet_) {
@@ -174,12 +174,6 @@ void incoming_call::cancel(stop_reason why) noexcept {
     }
     if (outlet_) outlet_->close();
     if (where_ != nullptr) where_->request_stop(cancelled_);
-}
-
-void call_setup::prepare(context& inner, context& outer) const noexcept {
-    inner.attach_lazily(outer, clock::duration::max(), call_->deadline());
-    inner.set_value(&call_key, call_->key_value());
-    call_->run_in(&inner);
 }
 
 }  // namespace conduit::rpc::detail

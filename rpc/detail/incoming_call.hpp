@@ -7,9 +7,9 @@
 //         call->start(run_add(object, std::move(call), std::move(arguments)));
 //     }
 //
-//     task<void> run_add(...) {
+//     job_coroutine<void> run_add(...) {
 //         call->begin_run();
-//         double sum = co_await within_call(*call, object.add(lhs, rhs));
+//         double sum = co_await object.add(lhs, rhs);         // within(call->deadline(), ...)
 //         auto may = co_await call->until_ready();            // room in the output
 //         if (!may) co_return;
 //         encode_fields(call->begin(size), call->handles(), sum);
@@ -24,8 +24,7 @@
 #include <conduit/rpc/detail/method_row.hpp>
 #include <conduit/rpc/fault.hpp>
 #include <conduit/runtime/clock.hpp>
-#include <conduit/runtime/task.hpp>
-#include <conduit/runtime/within.hpp>
+#include <conduit/runtime/task_group.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -47,8 +46,8 @@ public:
     incoming_call& operator=(const incoming_call&) = delete;
     ~incoming_call();
 
-    /// Runs the procedure, which owns this call, as a task of the connection.
-    void start(task<void> procedure);
+    /// Runs the procedure, which owns this call, as a job of the connection.
+    void start(job_coroutine<void> procedure);
 
     /// END: the procedure was not begun.
     void refuse(status code, const std::string& text);
@@ -57,8 +56,10 @@ public:
     /// False when it has no room; then refuse().
     bool charge(std::size_t bytes) noexcept;
 
-    /// Marks the time: until here it was queued.
+    /// The procedure begins, in the context of the running job: that is what CANCEL stops and where
+    /// this_call() looks. Until here the call was queued.
     void begin_run() noexcept;
+    bool has_deadline() const noexcept { return deadline_ != clock::time_point::max(); }
 
     /// Waits until the output has room. Fails as message_outlet::until_ready() does.
     message_outlet::wait_operation until_ready() noexcept { return outlet().until_ready(); }
@@ -82,10 +83,6 @@ public:
     message_inlet& parameters() { return inlet(); }
     /// The items of a result that is one.
     message_outlet& outlet();
-
-    /// The context of the procedure, while it runs: what CANCEL stops.
-    void run_in(context* where) noexcept;
-    const void* key_value() const noexcept { return &self_; }
 
     // For the connection.
     void cancel(stop_reason why) noexcept;
@@ -119,22 +116,5 @@ private:
     std::unique_ptr<message_outlet> outlet_;
     std::unique_ptr<message_inlet> inlet_;
 };
-
-/// Prepares the context of a procedure: its deadline, what this_call() finds, and what CANCEL stops.
-class call_setup {
-public:
-    explicit call_setup(incoming_call& call) noexcept : call_(&call) {}
-
-    void prepare(context& inner, context& outer) const noexcept;
-    void leave() const noexcept { call_->run_in(nullptr); }
-
-private:
-    incoming_call* call_;
-};
-
-template <class Awaitable>
-context_awaiter<call_setup, Awaitable> within_call(incoming_call& call, Awaitable&& work) {
-    return {call_setup(call), std::forward<Awaitable>(work)};
-}
 
 }  // namespace conduit::rpc::detail

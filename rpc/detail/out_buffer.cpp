@@ -3,6 +3,7 @@
 #include <conduit/runtime/assert.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace conduit::rpc::detail {
@@ -12,11 +13,10 @@ void out_buffer::append(std::span<const std::byte> bytes) {
 }
 
 void out_buffer::grow(std::size_t bytes) {
-    const std::size_t room = std::max({first_room, 2 * room_, size_ + bytes});
-    auto larger = std::make_unique_for_overwrite<std::byte[]>(room);
-    std::copy_n(filling_.get(), size_, larger.get());
+    const std::size_t wanted = std::max({least_room, last_, 2 * filling_.size(), size_ + bytes});
+    pooled_block larger(std::bit_ceil(wanted));
+    if (size_ != 0) std::copy_n(filling_.data(), size_, larger.data());
     filling_ = std::move(larger);
-    room_ = room;
 }
 
 void out_buffer::undo(std::uint64_t position) noexcept {
@@ -32,8 +32,8 @@ void out_buffer::attach(std::uint64_t position, std::vector<unique_fd> handles) 
 void out_buffer::load() noexcept {
     if (!left_.empty() || size_ == 0) return;
     std::swap(filling_, sending_);
-    std::swap(room_, sending_room_);
-    left_ = std::span<const std::byte>(sending_.get(), size_);
+    left_ = std::span<const std::byte>(sending_.data(), size_);
+    last_ = size_;
     loaded_end_ += size_;
     size_ = 0;
 }
@@ -62,14 +62,8 @@ void out_buffer::sent(std::size_t bytes) noexcept {
 }
 
 void out_buffer::rest() noexcept {
-    if (sending_room_ > first_room) {
-        sending_.reset();
-        sending_room_ = 0;
-    }
-    if (room_ > first_room) {
-        filling_.reset();
-        room_ = 0;
-    }
+    sending_ = pooled_block();
+    filling_ = pooled_block();
 }
 
 }  // namespace conduit::rpc::detail

@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <conduit/runtime/frame_pool.hpp>
 #include <conduit/runtime/unique_fd.hpp>
 
 #include <cstddef>
@@ -16,18 +17,44 @@
 #include <deque>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace conduit::rpc::detail {
 
+/// Memory from the pool of frames, which knows the sizes that come up.
+class pooled_block {
+public:
+    pooled_block() noexcept = default;
+    explicit pooled_block(std::size_t bytes)
+        : memory_(static_cast<std::byte*>(frame_pool::of_thread().take(bytes))), size_(bytes) {}
+    pooled_block(pooled_block&& other) noexcept
+        : memory_(std::exchange(other.memory_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    pooled_block& operator=(pooled_block&& other) noexcept {
+        std::swap(memory_, other.memory_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    ~pooled_block() {
+        if (memory_ != nullptr) frame_pool::of_thread().give_back(memory_, size_);
+    }
+
+    std::byte* data() const noexcept { return memory_; }
+    std::size_t size() const noexcept { return size_; }
+
+private:
+    std::byte* memory_ = nullptr;
+    std::size_t size_ = 0;
+};
+
 /// Memory of which the front may be in the kernel's hands while the end grows: two blocks that
-/// change places. It keeps a small block when it is empty and gives a large one back.
+/// change places. It keeps none when it is empty.
 class out_buffer {
 public:
     /// Where to write `bytes` bytes, valid until the next call.
     std::byte* append(std::size_t bytes) {
-        if (bytes > room_ - size_) grow(bytes);
-        std::byte* at = filling_.get() + size_;
+        if (bytes > filling_.size() - size_) grow(bytes);
+        std::byte* at = filling_.data() + size_;
         size_ += bytes;
         return at;
     }
@@ -57,7 +84,7 @@ public:
     /// So many of next() were sent; the handles with them.
     void sent(std::size_t bytes) noexcept;
 
-    /// Gives large blocks back; when nothing is to be sent.
+    /// Gives the memory back; when nothing is to be sent.
     void rest() noexcept;
 
 private:
@@ -65,15 +92,14 @@ private:
         std::uint64_t position;
         std::vector<unique_fd> handles;
     };
-    static constexpr std::size_t first_room = 512;
+    static constexpr std::size_t least_room = 512;
 
     void grow(std::size_t bytes);
 
-    std::unique_ptr<std::byte[]> filling_;
+    pooled_block filling_;
     std::size_t size_ = 0;
-    std::size_t room_ = 0;
-    std::unique_ptr<std::byte[]> sending_;
-    std::size_t sending_room_ = 0;
+    pooled_block sending_;
+    std::size_t last_ = 0;             // how much was loaded at a time, lately
     std::span<const std::byte> left_;  // of what is being sent
     std::uint64_t loaded_end_ = 0;
     std::unique_ptr<std::deque<attached>> attached_;

@@ -11,9 +11,12 @@
 #include <conduit/rpc/fault.hpp>
 #include <conduit/runtime/stream.hpp>
 #include <conduit/runtime/task.hpp>
+#include <conduit/runtime/task_group.hpp>
+#include <conduit/runtime/within.hpp>
 
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <tuple>
@@ -122,23 +125,31 @@ private:
         }
     }
 
-    static task<void> run(Interface* object, std::unique_ptr<incoming_call> owned,
+    static job_coroutine<void> run(Interface* object, std::unique_ptr<incoming_call> owned,
                           arguments decoded) {
         const std::unique_ptr<incoming_call> call = std::move(owned);
         arguments given = std::move(decoded);
         call->begin_run();
         try {
             if constexpr (std::is_void_v<typename shape::value>) {
-                co_await within_call(*call, invoke(*object, *call, given));
+                if (call->has_deadline()) {
+                    co_await within(call->deadline(), invoke(*object, *call, given));
+                } else {
+                    co_await invoke(*object, *call, given);
+                }
                 call->reply_nothing();
             } else {
-                typename shape::value value =
-                    co_await within_call(*call, invoke(*object, *call, given));
+                std::optional<typename shape::value> value;
+                if (call->has_deadline()) {
+                    value = co_await within(call->deadline(), invoke(*object, *call, given));
+                } else {
+                    value = co_await invoke(*object, *call, given);
+                }
                 if (!call->is_ready()) {
                     const conduit::result<void> may = co_await call->until_ready();
                     if (!may) co_return;
                 }
-                write_message(*call, value);
+                write_message(*call, *value);
                 if (call->reply()) co_return;
                 const conduit::result<void> sent = co_await call->until_sent();
                 if (sent) call->reply_nothing();
