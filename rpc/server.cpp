@@ -53,6 +53,8 @@ task<void> server::run() { return state_->run(); }
 
 void server::stop() noexcept { state_->stop(); }
 
+task<std::error_code> server::until_left() { return state_->until_left(); }
+
 task<void> server::drain() { return state_->drain(); }
 
 std::size_t server::connections_now() const noexcept { return state_->connections_now(); }

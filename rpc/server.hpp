@@ -29,6 +29,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
+#include <type_traits>
 #include <utility>
 
 namespace conduit::rpc {
@@ -106,6 +108,10 @@ public:
     /// is no listener, and the last connection has ended.
     task<void> run();
     void stop() noexcept;
+
+    /// Waits until a connection has come and the last of them has ended; yields a zero code, or why
+    /// this wait ended before. For servers that are started for their clients only.
+    task<std::error_code> until_left();
 
     /// Accepts no more, lets calls under way end and no new ones begin, then closes. When this wait
     /// is stopped or its deadline passes, it closes at once. Afterwards the server is of no use.

@@ -261,6 +261,15 @@ void server_state::stop() noexcept {
     changed_.set();
 }
 
+task<std::error_code> server_state::until_left() {
+    std::error_code ended;
+    while (!ended && !stopped_ && (counters_.accepted == counters_.refused || !sessions_.empty())) {
+        changed_.reset();
+        ended = co_await changed_.wait();
+    }
+    co_return ended;
+}
+
 task<void> server_state::drain() {
     if (draining_) {
         co_await over_.wait();

@@ -43,6 +43,7 @@ public:
 
     task<void> run();
     void stop() noexcept;
+    task<std::error_code> until_left();
     task<void> drain();
 
     std::size_t connections_now() const noexcept { return sessions_.size(); }

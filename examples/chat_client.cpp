@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Two members of chat_server's room, who talk and print what they heard:
+//
+//     chat_client [ADDRESS]
+//
+// The client waits 10 seconds for a server that is started later.
+
+#include "chat.hpp"
+
+#include <conduit/rpc/connect.hpp>
+#include <conduit/rpc/try_call.hpp>
+#include <conduit/runtime/event.hpp>
+#include <conduit/runtime/run.hpp>
+#include <conduit/runtime/task_scope.hpp>
+#include <conduit/runtime/timer.hpp>
+#include <conduit/runtime/within.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace conduit;
+using namespace std::chrono_literals;
+
+namespace {
+
+class member final : public chat_member {
+public:
+    task<rpc::one_way> hear(std::string line) override {
+        heard_.push_back(std::move(line));
+        more_.set();
+        co_return rpc::one_way();
+    }
+    task<> until_heard(std::size_t lines) {
+        while (heard_.size() < lines) {
+            more_.reset();
+            co_await more_.wait();
+        }
+    }
+    void print(const char* name) const {
+        for (const std::string& line : heard_) std::printf("%s heard: %s\n", name, line.c_str());
+    }
+
+private:
+    std::vector<std::string> heard_;
+    event more_;
+};
+
+task<rpc::client<chat_room>> enter(std::string where, member& as) {
+    const std::string address = std::move(where);
+    for (;;) {
+        auto options = rpc::connect_options().offer<chat_member>(as);
+        auto made = co_await rpc::try_call(rpc::connect<chat_room>(address, options));
+        if (made) co_return std::move(*made);
+        if (made.error().code() != rpc::status::unavailable) throw made.error();
+        co_await sleep_for(10ms);
+    }
+}
+
+task<int> chat(std::string where) {
+    const std::string address = std::move(where);
+    member ann;
+    member bob;
+    auto of_ann = co_await within(10s, enter(address, ann));
+    auto of_bob = co_await within(10s, enter(address, bob));
+    task_scope scope;
+    scope.spawn(of_ann->join("ann"));
+    co_await ann.until_heard(1);
+    scope.spawn(of_bob->join("bob"));
+    co_await bob.until_heard(1);
+    co_await of_bob->say("bob", "hello ann");
+    co_await ann.until_heard(3);
+    co_await of_ann->say("ann", "hello bob");
+    co_await bob.until_heard(3);
+    co_await ann.until_heard(4);
+    ann.print("ann");
+    bob.print("bob");
+    co_return 0;  // both leave: their calls are cancelled with the scope
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return run(chat(argc > 1 ? argv[1] : "unix:chat.socket")); }
