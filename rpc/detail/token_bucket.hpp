@@ -22,6 +22,7 @@ public:
 
     /// Takes one; false when there is none.
     bool take(clock::time_point now) noexcept {
+        if (tokens_ == burst_) refilled_ = now;  // what is full earns nothing
         if (tokens_ == 0) refill(now);
         if (tokens_ == 0) return false;
         --tokens_;

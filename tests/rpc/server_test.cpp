@@ -2,19 +2,23 @@
 #include <conduit/rpc/server.hpp>
 
 #include "../skip.hpp"
+#include "../support/child.hpp"
 #include "../support/co_test.hpp"
 #include "../support/rpc_subject.hpp"
 #include "../support/settle.hpp"
 #include "../support/temp_dir.hpp"
 
 #include <conduit/channels/memory_stream.hpp>
-#include <conduit/channels/unix_stream.hpp>
+#include <conduit/channels/unix_listener.hpp>
 #include <conduit/rpc/try_call.hpp>
+#include <conduit/runtime/run.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/within.hpp>
 
+#include <unistd.h>
+
 #include <chrono>
-#include <optional>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -30,27 +34,6 @@ task<rpc::fault> fault_of_listening(rpc::server& server, std::string where) {
 
 bool says(const rpc::fault& why, std::string_view words) {
     return why.text().find(words) != std::string_view::npos;
-}
-
-task<std::optional<rpc::fault>> failure_of(task<> call) {
-    auto done = co_await rpc::try_call(std::move(call));
-    if (done) co_return std::nullopt;
-    co_return done.error();
-}
-
-/// Waits until so many calls of hold() are there.
-task<> until_held(test::local_subject& object, int count) {
-    while (object.holding < count) {
-        object.changed.reset();
-        co_await object.changed.wait();
-    }
-}
-
-task<> until_released(test::local_subject& object, int count) {
-    while (object.released < count) {
-        object.changed.reset();
-        co_await object.changed.wait();
-    }
 }
 
 }  // namespace
@@ -133,8 +116,8 @@ CO_TEST_CASE("a server that is stopped lets calls under way end", "[rpc][server]
     co_await there.server.listen(where);
     auto running = scope.spawn(there.server.run());
     auto here = co_await test::connect_subject(where);
-    auto held = scope.spawn(failure_of(here->hold()));
-    co_await until_held(there.object, 1);
+    auto held = scope.spawn(test::try_hold(*here));
+    co_await test::until_held(there.object, 1);
     running.request_stop();
     co_await test::settle();
     const bool early = running.is_done();
@@ -142,11 +125,44 @@ CO_TEST_CASE("a server that is stopped lets calls under way end", "[rpc][server]
     auto late = co_await rpc::try_call(here->touch());
     held.request_stop();
     auto why = co_await held;
-    co_await until_released(there.object, 1);
+    co_await test::until_released(there.object, 1);
     co_await running;
     REQUIRE_FALSE(early);
     REQUIRE_FALSE(refused);
-    REQUIRE(why->code() == rpc::status::cancelled);
+    REQUIRE(why.error().code() == rpc::status::cancelled);
     REQUIRE(late.error().code() == rpc::status::unavailable);
     REQUIRE_FALSE(late.error().may_have_run());
+}
+
+namespace {
+
+/// Serves what was passed as descriptor 3 until the first client has left.
+task<> serve_inherited() {
+    test::subject_server there;
+    const std::size_t sockets = there.server.listen_at_inherited();
+    if (sockets == 1) co_await there.server.until_left();
+}
+
+const test::helper activated("serves inherited sockets", [](const test::helper_arguments&) {
+    ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+    ::setenv("LISTEN_FDS", "1", 1);
+    run(serve_inherited());
+    return 0;
+});
+
+}  // namespace
+
+CO_TEST_CASE("what a service manager listens at is served", "[rpc][server]") {
+    test::needs_processes();
+    const test::temp_dir folder;
+    auto listener = unix_listener::listen(folder.path("s")).value();
+    const int passed = listener.handle().native().value();
+    auto child = test::child_process::helper("serves inherited sockets", {}, {{passed, 3}});
+    auto here = co_await test::connect_subject("unix:" + folder.path("s"));
+    auto sum = co_await here->add(1, 2);
+    co_await here.close();
+    const exit_status ended = child.wait();
+    REQUIRE(sum == 3);
+    REQUIRE(ended.code == 0);
+    REQUIRE(ended.signal == 0);
 }

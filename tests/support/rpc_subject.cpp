@@ -126,7 +126,7 @@ task<> local_subject::hold() {
 task<std::int64_t> local_subject::time_left() {
     const rpc::call_info& call = co_await rpc::this_call();
     if (call.deadline() == clock::time_point::max()) co_return -1;
-    co_return std::chrono::ceil<std::chrono::milliseconds>(call.deadline() - clock::now()).count();
+    co_return std::chrono::floor<std::chrono::milliseconds>(call.deadline() - clock::now()).count();
 }
 
 task<std::int64_t> local_subject::who_calls() {
@@ -167,6 +167,24 @@ task<subject_client> connect_subject(std::string where, rpc::connect_options opt
     co_return subject_client(std::move(made));
 }
 
+task<result<void, rpc::fault>> try_hold(subject& remote) {
+    co_return co_await rpc::try_call(remote.hold());
+}
+
+task<> until_held(local_subject& object, int count) {
+    while (object.holding < count) {
+        object.changed.reset();
+        co_await object.changed.wait();
+    }
+}
+
+task<> until_released(local_subject& object, int count) {
+    while (object.released < count) {
+        object.changed.reset();
+        co_await object.changed.wait();
+    }
+}
+
 task<> try_every_shape(subject& remote) {
     auto five = co_await remote.add(2, 3);
     co_await remote.touch();
@@ -183,7 +201,7 @@ task<> try_every_shape(subject& remote) {
     auto shouting = remote.shout(some_words());
     while (auto word = co_await shouting.next()) shouted += *word;
     std::vector<bool> intact;
-    for (const std::size_t size : {0U, 200'000U, 3'000'000U}) {
+    for (const std::size_t size : {0U, 200'000U, 1'100'000U}) {
         std::string text(size, 'x');
         if (size > 0) text.back() = 'y';
         auto back = co_await remote.echo(text);

@@ -11,10 +11,12 @@
 #pragma once
 
 #include <conduit/rpc/connection.hpp>
+#include <conduit/rpc/fault.hpp>
 #include <conduit/rpc/interface.hpp>
 #include <conduit/rpc/one_way.hpp>
 #include <conduit/rpc/server.hpp>
 #include <conduit/runtime/event.hpp>
+#include <conduit/runtime/result.hpp>
 #include <conduit/runtime/stream.hpp>
 #include <conduit/runtime/task.hpp>
 #include <conduit/runtime/unique_fd.hpp>
@@ -119,7 +121,14 @@ private:
 task<subject_client> connect_subject(std::string where);
 task<subject_client> connect_subject(std::string where, rpc::connect_options options);
 
-/// Every shape once, and messages up to 3 MiB both ways.
+/// Calls hold() and yields why it ended.
+task<result<void, rpc::fault>> try_hold(subject& remote);
+
+/// Waits until so many calls of hold() are there at a time, or have ended.
+task<> until_held(local_subject& object, int count);
+task<> until_released(local_subject& object, int count);
+
+/// Every shape once, and messages of more than 1 MiB both ways.
 task<> try_every_shape(subject& remote);
 /// Handles as argument and result.
 task<> try_handles(subject& remote);
