@@ -32,6 +32,8 @@ class method {
                   "conduit: attributes belong to a method: method<&kv::get>()");
 
 public:
+    static constexpr auto pointer = Method;
+
     constexpr method() noexcept = default;
 
     /// Calling it twice does no more than calling it once: a failed call may be tried again.

@@ -79,6 +79,9 @@ public:
     /// END with a fault.
     void fail(const fault& why);
 
+    /// Whether the caller has said that it waits no longer.
+    bool was_cancelled() const noexcept { return cancelled_ != stop_reason::none; }
+
     /// The items of a parameter that is a stream.
     message_inlet& parameters() { return inlet(); }
     /// The items of a result that is one.

@@ -29,30 +29,43 @@ using interface_of = decltype(conduit_interface_of(contract<Interface>()));
 template <class Interface>
 concept has_interface = requires { conduit_interface_of(contract<Interface>()); };
 
-template <auto Method, class... E>
-constexpr method<Method, E...> find_attributes(const method<Method, E...>& found) noexcept {
-    return found;
-}
-template <auto Method, class All>
-constexpr auto attributes_of(const All& all) noexcept {
-    if constexpr (requires { find_attributes<Method>(all); }) {
-        return find_attributes<Method>(all);
+template <auto Method>
+struct constant;
+
+/// Whether two methods are one. Compared as parts of types: g++ 12 finds no base class by them.
+template <auto A, auto B>
+inline constexpr bool is_same_method = std::is_same_v<constant<A>, constant<B>>;
+
+template <auto Method, class First, class... Rest, class All>
+constexpr auto pick_attributes(const All& all) noexcept {
+    if constexpr (is_same_method<Method, First::pointer>) {
+        return static_cast<const First&>(all);
+    } else if constexpr (sizeof...(Rest) > 0) {
+        return pick_attributes<Method, Rest...>(all);
     } else {
         return method<Method>();
     }
 }
 
-struct no_attributes {};
+/// What conduit_methods says of one method.
+template <auto Method, class... Each>
+constexpr auto attributes_of(const methods<Each...>& all) noexcept {
+    return pick_attributes<Method, Each...>(all);
+}
+template <auto Method, auto Only, class... E>
+constexpr auto attributes_of(const method<Only, E...>& only) noexcept {
+    return pick_attributes<Method, method<Only, E...>>(only);
+}
 
 template <class Interface>
 concept has_attributes = requires { conduit_methods(contract<Interface>()); };
 
-template <class Interface>
-constexpr auto all_attributes() noexcept {
+template <class Interface, auto Method>
+constexpr auto attributes_in() noexcept {
     if constexpr (has_attributes<Interface>) {
-        return conduit_methods(contract<Interface>());
+        return attributes_of<Method>(conduit_methods(contract<Interface>()));
     } else {
-        return no_attributes();
+        return method<Method>();
     }
 }
 
@@ -87,7 +100,7 @@ constexpr void set_shape(method_row& row, R (C::*)(A...)) {
 template <class Interface, auto Method, purpose Purpose>
 constexpr method_row make_row(std::string_view full_name, std::string_view name,
                               std::string_view parameters) {
-    constexpr auto attributes = attributes_of<Method>(all_attributes<Interface>());
+    constexpr auto attributes = attributes_in<Interface, Method>();
     using errors = decltype(listed_by(attributes));
     method_row row;
     row.full_name = full_name;

@@ -24,7 +24,8 @@ fault unknown_failure(const incoming_call& call, std::string_view what) {
 
 /// A wait that was ended together with the call.
 bool ended_with_call(const incoming_call& call, std::error_code why) {
-    return why == errc::cancelled || (why == errc::timed_out && clock::now() >= call.deadline());
+    if (why != errc::timed_out) return why == errc::cancelled;
+    return call.was_cancelled() || clock::now() >= call.deadline();
 }
 
 fault ended_by_caller(const incoming_call& call, std::error_code why) {
@@ -91,11 +92,6 @@ void refuse_for_memory(incoming_call& call) noexcept {
 
 void throw_over(std::error_code why) {
     throw std::system_error(why == errc::closed ? make_error_code(errc::cancelled) : why);
-}
-
-void check_end(const incoming_call& call) {
-    if (!stop_requested()) return;
-    throw fault(status::cancelled, text_of(call, "the call ended before its parameter did"));
 }
 
 void throw_bad_item(const incoming_call& call, const std::string& why) {

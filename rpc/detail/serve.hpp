@@ -36,8 +36,6 @@ void refuse_for_memory(incoming_call& call) noexcept;
 
 /// Where an await failed although the procedure had not: the call is over.
 [[noreturn]] void throw_over(std::error_code why);
-/// At the end of a parameter: throws when it ended because the caller has gone.
-void check_end(const incoming_call& call);
 [[noreturn]] void throw_bad_item(const incoming_call& call, const std::string& why);
 /// What next() of a parameter throws when only its wait was ended.
 failed stopped_wait(std::error_code why);
@@ -74,7 +72,6 @@ stream<T> parameter_items(incoming_call* call) {
         in.pop();
         co_yield std::move(item);
     }
-    check_end(*call);
 }
 
 template <class T>

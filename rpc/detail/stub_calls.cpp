@@ -16,19 +16,6 @@ std::string text_of(const method_row& method, std::string_view what) {
     return std::string(method.full_name).append(": ").append(what);
 }
 
-/// Nobody else would know that a call under a context that was stopped is still there: its own
-/// wait had not begun.
-void end_if_unwaited(outgoing_call& call) {
-    if (call.is_over()) return;
-    const stop_reason why = loop::running().context->why_stopped();
-    const method_row& method = call.method();
-    call.abandon(std::make_exception_ptr(
-        fault(status_of(why),
-              text_of(method, why == stop_reason::timed_out ? "its deadline has passed"
-                                                            : "the call was cancelled"))
-            .ran(true, method.idempotent)));
-}
-
 task<void> wait_for_end(std::unique_ptr<result_call<void>> call) {
     const std::unique_ptr<result_call<void>> forgotten = std::move(call);
     co_await *forgotten;
@@ -105,7 +92,6 @@ task<void> stream_call::run() {
             launch_on(*on);
         }
         co_await *call_;
-        end_if_unwaited(*call_);
     } catch (...) {
         failure_ = std::current_exception();
         call_.reset();

@@ -195,6 +195,10 @@ public:
 
     /// Throws why it failed, if it did.
     void rethrow() const;
+    /// Throws what the method lists, if `why` stands for it.
+    void throw_listed(const fault& why) const {
+        if (method_->throw_listed != nullptr) method_->throw_listed(why);
+    }
     /// What next() throws when only its wait was ended.
     failed stopped_wait(std::error_code why) const;
     /// Ends the call for an item that cannot be read.
@@ -248,18 +252,23 @@ stream<T> received_items(std::unique_ptr<stream_call> made) {
             call->rethrow();  // it failed before, where it is not launched
         }
     }
-    for (;;) {
-        const result<bool> came = co_await call->items().next();
-        if (!came) {
-            co_yield call->stopped_wait(came.error());
-            continue;
+    try {
+        for (;;) {
+            const result<bool> came = co_await call->items().next();
+            if (!came) {
+                co_yield call->stopped_wait(came.error());
+                continue;
+            }
+            if (!*came) break;
+            T item{};
+            std::string why;
+            if (!read_value(call->items().front(), item, why)) call->throw_bad_item(why);
+            call->items().pop();
+            co_yield std::move(item);
         }
-        if (!*came) break;
-        T item{};
-        std::string why;
-        if (!read_value(call->items().front(), item, why)) call->throw_bad_item(why);
-        call->items().pop();
-        co_yield std::move(item);
+    } catch (const fault& why) {
+        call->throw_listed(why);
+        throw;
     }
     while (!call->is_over()) {
         const std::error_code stopped = co_await call->until_over();
