@@ -56,6 +56,14 @@ private:
     caller* conduit_caller_;
 };
 
+template <class Interface>
+struct stub_chain {
+    static_assert(require_interface<Interface>());
+    using type = typename interface_of<Interface>::conduit_stub;
+};
+template <class Interface>
+using stub_base = typename stub_chain<Interface>::type;
+
 }  // namespace detail
 
 /// An object in another process: its methods are calls through a connection.
@@ -69,18 +77,15 @@ private:
 /// It is as cheap as a pointer to the caller, which must outlive it, its tasks and its streams. Any
 /// number of calls may be under way. Where the class can be copied, so can the stub.
 template <class Interface>
-class stub final : public detail::interface_of<Interface>::conduit_stub {
+class stub final : public detail::stub_base<Interface> {
 public:
-    explicit stub(caller& through) noexcept
-        : detail::interface_of<Interface>::conduit_stub(through) {}
+    explicit stub(caller& through) noexcept : detail::stub_base<Interface>(through) {}
 };
 
 /// What CONDUIT_INTERFACE says of an interface, with the code that serves it.
 template <class Interface>
 const interface_row& row_of() {
-    static_assert(detail::has_interface<Interface>,
-                  "conduit: there is no CONDUIT_INTERFACE beside this class; where it implements "
-                  "one, name that: offer<calculator>(object)");
+    static_assert(detail::require_interface<Interface>());
     static constexpr interface_row row{detail::interface_of<Interface>::conduit_name,
                                        detail::rows<Interface, detail::purpose::serving>};
     return row;
@@ -116,6 +121,9 @@ const interface_row& row_of() {
                           CONDUIT_RPC_EACH(CONDUIT_RPC_OR_UNCLEAR, ~, ~, __VA_ARGS__)),            \
                       "conduit: a pure virtual method of " #Interface                              \
                       " is not listed in CONDUIT_INTERFACE");                                      \
+        template <auto Method>                                                                     \
+        static constexpr bool conduit_lists = false __VA_OPT__(                                    \
+            CONDUIT_RPC_EACH(CONDUIT_RPC_OR_SAME, ~, ~, __VA_ARGS__));                             \
         template <::conduit::rpc::detail::purpose Purpose>                                         \
         static constexpr auto conduit_rows() {                                                     \
             return ::std::array<::conduit::rpc::detail::method_row,                                \

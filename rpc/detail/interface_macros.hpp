@@ -240,6 +240,10 @@
     || !::conduit::rpc::detail::is_clear<CONDUIT_RPC_PASTE(conduit_type_of_, \
                                                            CONDUIT_RPC_NAME(method))>
 
+#define CONDUIT_RPC_OR_SAME(data, before, method) \
+    || ::conduit::rpc::detail::is_same_method<Method, CONDUIT_RPC_POINTER(method)>
+#define CONDUIT_RPC_POINTER(method) &conduit_contract::CONDUIT_RPC_NAME(method)
+
 #define CONDUIT_RPC_ROW(name, before, method) \
     CONDUIT_RPC_ROW_OF(name, CONDUIT_RPC_NAME(method), CONDUIT_RPC_PARAMETERS(method))
 #define CONDUIT_RPC_ROW_OF(name, method, parameters) \

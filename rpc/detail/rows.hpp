@@ -29,10 +29,19 @@ using interface_of = decltype(conduit_interface_of(contract<Interface>()));
 template <class Interface>
 concept has_interface = requires { conduit_interface_of(contract<Interface>()); };
 
+template <class Interface>
+constexpr bool require_interface() {
+    static_assert(has_interface<Interface>,
+                  "conduit: there is no CONDUIT_INTERFACE beside this class; where it implements "
+                  "one, name that: offer<calculator>(object)");
+    return has_interface<Interface>;
+}
+
 template <auto Method>
 struct constant;
 
-/// Whether two methods are one. Compared as parts of types: g++ 12 finds no base class by them.
+/// Whether two methods are one. Compared as parts of types: g++ 12 calls method<&I::m, ...> an
+/// ambiguous base class of methods<...>.
 template <auto A, auto B>
 inline constexpr bool is_same_method = std::is_same_v<constant<A>, constant<B>>;
 
@@ -60,10 +69,24 @@ constexpr auto attributes_of(const method<Only, E...>& only) noexcept {
 template <class Interface>
 concept has_attributes = requires { conduit_methods(contract<Interface>()); };
 
+template <class Interface, class... Each>
+constexpr bool require_listed(const methods<Each...>* /*type*/) {
+    static_assert(
+        (interface_of<Interface>::template conduit_lists<Each::pointer> && ...),
+        "conduit: conduit_methods speaks of a method that CONDUIT_INTERFACE does not list");
+    return true;
+}
+template <class Interface, auto Only, class... E>
+constexpr bool require_listed(const method<Only, E...>* /*type*/) {
+    return require_listed<Interface>(static_cast<const methods<method<Only, E...>>*>(nullptr));
+}
+
 template <class Interface, auto Method>
 constexpr auto attributes_in() noexcept {
     if constexpr (has_attributes<Interface>) {
-        return attributes_of<Method>(conduit_methods(contract<Interface>()));
+        constexpr auto all = conduit_methods(contract<Interface>());
+        static_assert(require_listed<Interface>(&all));
+        return attributes_of<Method>(all);
     } else {
         return method<Method>();
     }
