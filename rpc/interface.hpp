@@ -105,8 +105,8 @@ const interface_row& row_of() {
 #define CONDUIT_INTERFACE(Interface, name, ...)                                                    \
     struct conduit_interface_##Interface {                                                         \
         using conduit_contract = Interface;                                                        \
-        static constexpr ::std::string_view conduit_name = name;                                   \
-        static constexpr ::std::string_view conduit_methods[] = {                                  \
+        [[maybe_unused]] static constexpr ::std::string_view conduit_name = name;                  \
+        [[maybe_unused]] static constexpr ::std::string_view conduit_methods[] = {                 \
             "" __VA_OPT__(CONDUIT_RPC_EACH(CONDUIT_RPC_COMMA_NAME, ~, ~, __VA_ARGS__))};           \
         static_assert(::conduit::rpc::detail::is_interface_name(name),                             \
                       "conduit: the name of " #Interface                                           \

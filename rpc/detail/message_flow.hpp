@@ -82,9 +82,6 @@ public:
     /// takes none, or not so many.
     void send(bool last = false);
 
-    /// Whether pieces of a message are still to go out: END must wait for them.
-    bool is_sending() const noexcept { return large_ != nullptr; }
-
     /// Says that no further message comes, where the last one was not sent as such.
     void finish();
 

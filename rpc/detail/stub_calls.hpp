@@ -245,12 +245,9 @@ template <class T>
 stream<T> received_items(std::unique_ptr<stream_call> made) {
     const std::unique_ptr<stream_call> call = std::move(made);
     while (!call->is_launched()) {
+        call->rethrow();  // it may have failed before
         const std::error_code stopped = co_await call->until_launched();
-        if (stopped) {
-            co_yield call->stopped_wait(stopped);
-        } else {
-            call->rethrow();  // it failed before, where it is not launched
-        }
+        if (stopped) co_yield call->stopped_wait(stopped);
     }
     try {
         for (;;) {

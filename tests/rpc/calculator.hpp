@@ -38,9 +38,11 @@ public:
     virtual task<double> mean(stream<double> samples) = 0;
     virtual stream<double> running_sum(double start, stream<double> samples) = 0;
     virtual task<void> wait(std::string where) = 0;
+    virtual task<void> wait_briefly() = 0;
 };
 CONDUIT_INTERFACE(calculator, "test.calculator.v1", (add, lhs, rhs), divide, repeat, clear,
-                  (note, line), (count, from, to), mean, (running_sum, start, samples), wait)
+                  (note, line), (count, from, to), mean, (running_sum, start, samples), wait,
+                  wait_briefly)
 
 constexpr auto conduit_methods(contract<calculator>) {
     using namespace std::chrono_literals;
@@ -48,7 +50,8 @@ constexpr auto conduit_methods(contract<calculator>) {
         method<&calculator::add>().idempotent().text("The sum of two numbers.").since("1.0"),
         method<&calculator::divide>().throws<division_by_zero, too_many>(),
         method<&calculator::count>().throws<too_many>(),
-        method<&calculator::repeat>().deadline(10s));
+        method<&calculator::repeat>().deadline(10s),
+        method<&calculator::wait_briefly>().deadline(3ms));
 }
 
 }  // namespace conduit::rpc::test

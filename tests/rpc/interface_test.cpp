@@ -56,7 +56,7 @@ const detail::method_row& row_named(std::string_view name) {
 TEST_CASE("an interface is a row of methods in the order they are listed", "[rpc][interface]") {
     const interface_row& row = row_of<calculator>();
     REQUIRE(row.name == "test.calculator.v1");
-    REQUIRE(row.methods.size() == 9);
+    REQUIRE(row.methods.size() == 10);
     REQUIRE(row.methods[0].full_name == "test.calculator.v1/add");
     REQUIRE(row.methods[0].name == "add");
     REQUIRE(row.methods[0].parameters == "lhs, rhs");

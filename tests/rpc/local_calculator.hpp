@@ -80,6 +80,8 @@ public:
         if (ended && where == "throw") throw std::system_error(ended);
     }
 
+    task<void> wait_briefly() override { return wait("throw"); }
+
     class guard {
     public:
         explicit guard(local_calculator& owner) noexcept : owner_(owner) { ++owner_.running; }

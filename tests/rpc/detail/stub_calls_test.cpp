@@ -5,7 +5,8 @@
 #include "../local_calculator.hpp"
 
 #include <conduit/rpc/try_call.hpp>
-#include <conduit/runtime/when_all.hpp>
+#include <conduit/runtime/queue.hpp>
+#include <conduit/runtime/task_group.hpp>
 #include <conduit/runtime/within.hpp>
 #include <conduit/runtime/yield.hpp>
 
@@ -74,6 +75,32 @@ task<std::uint64_t> sum_of(stream<std::uint64_t> values) {
 task<status> how_waiting_ends(calculator& there) {
     auto ended = co_await try_call(there.wait(""));
     co_return ended ? status::ok : ended.error().code();
+}
+
+stream<double> samples_from(queue<double>& numbers) {
+    while (auto number = co_await numbers.pop()) co_yield *number;
+}
+
+task<stream<double>> begin_sums(calculator& there, queue<double>& numbers) {
+    co_return there.running_sum(0, samples_from(numbers));
+}
+
+task<> until_idle(connection& there) {
+    while (there.calls_served_now() > 0) co_await yield();
+}
+
+task<std::vector<fault>> call_after_stop(calculator& there) {
+    event never;
+    co_await never.wait();
+    std::vector<fault> seen;
+    auto sum = co_await try_call(there.add(1, 1));
+    auto numbers = there.count(0, 3);
+    auto item = co_await try_call(numbers.next());
+    auto noted = co_await try_call(there.note("never"));
+    if (!sum) seen.push_back(sum.error());
+    if (!item) seen.push_back(item.error());
+    if (!noted) seen.push_back(noted.error());
+    co_return seen;
 }
 
 }  // namespace
@@ -215,4 +242,121 @@ CO_TEST_CASE("a stop or a deadline ends a call here at once and its procedure th
     REQUIRE_FALSE(done_before);
     REQUIRE(stopped == status::cancelled);
     REQUIRE(remote.object.how_ended == errc::cancelled);
+}
+
+CO_TEST_CASE("within() around next() bounds that wait alone; the stream goes on",
+             "[rpc][stub_calls][cancel]") {
+    remote_calculator remote;
+    queue<double> numbers(4);
+    auto sums = remote.there.running_sum(0, samples_from(numbers));
+    auto late = co_await try_call(within(1ms, sums.next()));
+    const auto put = co_await numbers.push(2);
+    auto two = co_await try_call(sums.next());
+    numbers.close();
+    auto end = co_await try_call(sums.next());
+
+    REQUIRE(late.error().code() == status::deadline_exceeded);
+    REQUIRE(put);
+    REQUIRE(two.value() == 2);
+    REQUIRE_FALSE(end.value().has_value());
+}
+
+CO_TEST_CASE("a stream that is abandoned is cancelled at the other side",
+             "[rpc][stub_calls][cancel]") {
+    remote_calculator remote;
+    queue<double> numbers(4);
+    {
+        auto sums = remote.there.running_sum(0, samples_from(numbers));
+        const auto put = co_await numbers.push(2);
+        auto two = co_await sums.next();
+        REQUIRE(put);
+        REQUIRE(two == 2);
+        REQUIRE(remote.pair.there.calls_served_now() == 1);
+    }
+    co_await until_idle(remote.pair.there);
+    const double sum = co_await remote.there.add(1, 1);
+    REQUIRE(sum == 2);
+    REQUIRE(remote.pair.there.counters().calls_refused == 0);
+}
+
+CO_TEST_CASE("a stream belongs to the context in which its method was called",
+             "[rpc][stub_calls][cancel]") {
+    remote_calculator remote;
+    queue<double> numbers(4);
+    auto sums = co_await within(5ms, begin_sums(remote.there, numbers));
+    auto late = co_await try_call(sums.next());
+    auto end = co_await try_call(sums.next());
+    co_await until_idle(remote.pair.there);
+    REQUIRE(late.error().code() == status::deadline_exceeded);
+    REQUIRE_FALSE(end.value().has_value());
+}
+
+CO_TEST_CASE("calls for which there is no place yet wait for one, streams too",
+             "[rpc][stub_calls]") {
+    remote_calculator remote;
+    task_group waiting;
+    for (int i = 0; i < 128; ++i) waiting.spawn(how_waiting_ends(remote.there));
+    while (remote.pair.here.calls_made_now() < 128) co_await yield();
+    auto numbers = remote.there.count(5, 7);
+    auto late = co_await try_call(within(1ms, numbers.next()));
+    auto sum = co_await try_call(within(1ms, remote.there.add(1, 1)));
+    const std::size_t made = remote.pair.here.calls_made_now();
+    remote.object.go.set();
+    auto five = co_await try_call(numbers.next());
+    auto six = co_await try_call(numbers.next());
+    co_await waiting.join();
+
+    REQUIRE(late.error().code() == status::deadline_exceeded);
+    REQUIRE(sum.error().code() == status::deadline_exceeded);
+    REQUIRE_FALSE(sum.error().may_have_run());
+    REQUIRE(made == 128);
+    REQUIRE(five.value() == 5);
+    REQUIRE(six.value() == 6);
+}
+
+CO_TEST_CASE("a call in a context that was stopped is not sent", "[rpc][stub_calls][cancel]") {
+    remote_calculator remote;
+    const double before = co_await remote.there.add(1, 1);
+    auto pending = scope.spawn(call_after_stop(remote.there));
+    co_await yield();
+    pending.request_stop();
+    const auto seen = co_await pending;
+
+    REQUIRE(before == 2);
+    REQUIRE(seen.size() == 3);
+    for (const fault& why : seen) {
+        CHECK(why.code() == status::cancelled);
+        CHECK_FALSE(why.may_have_run());
+        CHECK(why.retry_safe());
+    }
+    REQUIRE(remote.pair.here.counters().calls_made == 1);
+    REQUIRE(remote.pair.here.calls_made_now() == 0);
+}
+
+CO_TEST_CASE("the deadline of a method is that of callers who have none, and no longer",
+             "[rpc][stub_calls][cancel]") {
+    remote_calculator remote;
+    auto usual = co_await try_call(remote.there.wait_briefly());
+    auto shorter = co_await try_call(within(1ms, remote.there.wait_briefly()));
+    REQUIRE(usual.error().code() == status::deadline_exceeded);
+    REQUIRE(shorter.error().code() == status::deadline_exceeded);
+}
+
+CO_TEST_CASE("a connection that goes ends calls, streams and one-way calls once",
+             "[rpc][stub_calls]") {
+    remote_calculator remote;
+    auto pending = scope.spawn(how_waiting_ends(remote.there));
+    queue<double> numbers(4);
+    auto sums = remote.there.running_sum(0, samples_from(numbers));
+    co_await remote.object.waiting.wait();
+    co_await remote.there.note("on its way");
+    remote.pair.there.close();
+    const status ended = co_await pending;
+    auto item = co_await try_call(sums.next());
+    auto after = co_await try_call(remote.there.add(1, 1));
+
+    REQUIRE(ended == status::unavailable);
+    REQUIRE(item.error().code() == status::unavailable);
+    REQUIRE(after.error().code() == status::unavailable);
+    REQUIRE_FALSE(after.error().may_have_run());
 }
