@@ -2,7 +2,7 @@
 //
 // A contract between processes: an abstract class whose methods return tasks and streams, and one
 // line beside it that names it on the wire and lists them. What is to be known beyond signatures
-// (idempotent, deadlines, errors, texts) stands in method.hpp; who offers an object to others writes
+// (idempotent, deadlines, errors, texts) stands in method.hpp; who offers an object writes
 // service_table.hpp or server.hpp, who finds one connect.hpp.
 //
 //     class calculator {

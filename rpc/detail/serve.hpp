@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // How a call reaches a procedure and what comes back: one function for each method of an interface
-// that is offered. What is the same for all types is in serve.cpp; stub_calls.hpp is the other side.
+// that is offered. What all types share is in serve.cpp; the other side is stub_calls.hpp.
 
 #pragma once
 

@@ -45,13 +45,12 @@ CONDUIT_INTERFACE(calculator, "test.calculator.v1", (add, lhs, rhs), divide, rep
                   wait_briefly)
 
 constexpr auto conduit_methods(contract<calculator>) {
-    using namespace std::chrono_literals;
     return methods(
         method<&calculator::add>().idempotent().text("The sum of two numbers.").since("1.0"),
         method<&calculator::divide>().throws<division_by_zero, too_many>(),
         method<&calculator::count>().throws<too_many>(),
-        method<&calculator::repeat>().deadline(10s),
-        method<&calculator::wait_briefly>().deadline(3ms));
+        method<&calculator::repeat>().deadline(std::chrono::seconds(10)),
+        method<&calculator::wait_briefly>().deadline(std::chrono::milliseconds(3)));
 }
 
 }  // namespace conduit::rpc::test
