@@ -19,8 +19,8 @@ using namespace std::chrono_literals;
 
 constexpr clock::duration linger_time = 1s;
 constexpr clock::duration abandoned_time = 30s;
-/// The rest of a frame of which so much is missing is read to where it is kept. That takes no handles
-/// along, and needs none: those of a frame come with its first byte.
+/// The rest of a frame of which so much is missing is read to where it is kept. That takes no
+/// handles along, and needs none: those of a frame come with its first byte.
 constexpr std::size_t worth_reading_in_place = 8192;
 constexpr std::int32_t gone_outcome = -32;  // -EPIPE
 

@@ -123,7 +123,7 @@ private:
     }
 
     static job_coroutine<void> run(Interface* object, std::unique_ptr<incoming_call> owned,
-                          arguments decoded) {
+                                   arguments decoded) {
         const std::unique_ptr<incoming_call> call = std::move(owned);
         arguments given = std::move(decoded);
         call->begin_run();

@@ -5,6 +5,7 @@
 #include "../support/settle.hpp"
 #include "probe.hpp"
 
+#include <conduit/channels/stream.hpp>
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -366,4 +368,31 @@ CO_TEST_CASE("a peer that says nothing is given up", "[rpc][connection][greeting
 
     REQUIRE(waiting.why()->reason == rpc::detail::goaway_reason::timeout);
     REQUIRE_THAT(waiting.why()->text, Catch::Contains("5 ms"));
+}
+
+CO_TEST_CASE("a peer that falls silent is given up where keep-alive is on",
+             "[rpc][connection][keep_alive]") {
+    auto ends = make_memory_stream_pair();
+    rpc::connection here(any_stream(std::move(ends.first)),
+                         rpc::connection_options().keep_alive(5ms));
+    const auto greeting = rpc::detail::make_greeting(rpc::detail::wire_settings());
+    auto greeted = co_await write_all(ends.second, std::span(greeting));
+    co_await here.until_down();
+
+    REQUIRE(greeted);
+    REQUIRE(here.why()->reason == rpc::detail::goaway_reason::timeout);
+}
+
+CO_TEST_CASE("a connection that is idle lives as long as its peer answers",
+             "[rpc][connection][keep_alive]") {
+    probe_service here;
+    facing_connections ends(here, rpc::connection_options().keep_alive(1ms));
+    rpc::stub<probe> there(ends.client);
+
+    const std::string greeted = co_await there.echo("");
+    const auto before = ends.server.counters().bytes_received;
+    while (ends.server.counters().bytes_received < before + 5 * 24) co_await sleep_for(1ms);
+    const std::string after = co_await there.echo("after");
+
+    REQUIRE(after == "after");
 }

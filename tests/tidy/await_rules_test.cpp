@@ -192,6 +192,9 @@ TEST_CASE("the await lint is told apart from what only looks like a statement", 
     CHECK(check_awaits("foo::foo(int n) : a_(n), b_{n} { spawn(n); }\n"
                        "task<> foo::go() const { co_await a_; }\n")
               .empty());
+    CHECK(check_awaits("CONDUIT_INTERFACE(foo, \"foo\", a)\n"
+                       "class bar : public foo { task<> a() { co_await b(); } };\n")
+              .empty());
 }
 
 TEST_CASE("the await lint names the line of the co_await itself", "[tidy][lint]") {

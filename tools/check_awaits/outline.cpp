@@ -161,6 +161,8 @@ private:
                 i = skip_angles(i + (text(i) == "template" ? 1 : 0), at);
             } else if (text(i) == "[" && out_.partner[i] != outline::nowhere) {
                 i = out_.partner[i] + 1;
+            } else if (is_macro_call(i)) {
+                i = out_.partner[i + 1] + 1;
             } else if (one_of(text(i),
                               {"export", "inline", "static", "const", "constexpr", "typedef",
                                "friend", "public", "private", "protected", ":", "thread_local"})) {
@@ -173,6 +175,16 @@ private:
             return i + 1 < at && tokens_[i + 1].kind == token_kind::text;
         }
         return one_of(text(i), {"namespace", "class", "struct", "union", "enum"});
+    }
+
+    // `CONDUIT_INTERFACE(a, "a", b)` needs no semicolon: what follows it is no part of it.
+    bool is_macro_call(std::size_t at) const {
+        const std::string_view name = text(at);
+        const bool upper = std::all_of(name.begin(), name.end(), [](char c) {
+            return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+        });
+        return upper && name.size() > 1 && at + 1 < tokens_.size() && text(at + 1) == "(" &&
+               out_.partner[at + 1] != outline::nowhere;
     }
 
     std::size_t skip_angles(std::size_t at, std::size_t end) const {
