@@ -6,13 +6,20 @@
 
 #pragma once
 
+#include <conduit/channels/received_handle.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
 namespace conduit::rpc {
+
+namespace detail {
+class shared_limits;
+}
 
 /// How a connection is made. Each setter returns the options, to be chained. Sizes are bytes.
 class connection_options {
@@ -29,6 +36,8 @@ public:
     connection_options& output_max(std::size_t n) noexcept { return set(output_max_, n); }
     /// Handles taken with one message, at most 16. Unix sockets only; 16 there unless set.
     connection_options& handles_max(std::uint32_t n) noexcept { return set(handles_max_, n); }
+    /// What kinds of handles are let in; a peer that sends another one loses the connection.
+    connection_options& handles(handle_policy policy) noexcept { return set(handles_, policy); }
     /// How often to hear something of the peer; zero, the default: need not.
     connection_options& keep_alive(std::chrono::milliseconds every) noexcept {
         return set(keep_alive_, every);
@@ -41,15 +50,22 @@ public:
     /// What it is called where a fault speaks of it, such as its address; a connection, else.
     connection_options& name(std::string words) { return set(name_, std::move(words)); }
 
+    /// What it takes together with others; server.hpp sees to that.
+    connection_options& share(std::shared_ptr<detail::shared_limits> limits) {
+        return set(shared_, std::move(limits));
+    }
+
     std::uint32_t calls_max() const noexcept { return calls_max_; }
     std::uint32_t message_max() const noexcept { return message_max_; }
     std::uint32_t window() const noexcept { return window_; }
     std::size_t memory_max() const noexcept { return memory_max_; }
     std::size_t output_max() const noexcept { return output_max_; }
     std::uint32_t handles_max() const noexcept { return handles_max_; }
+    const handle_policy& handles() const noexcept { return handles_; }
     std::chrono::milliseconds keep_alive() const noexcept { return keep_alive_; }
     std::chrono::milliseconds greeting_within() const noexcept { return greeting_within_; }
     const std::string& name() const noexcept { return name_; }
+    const std::shared_ptr<detail::shared_limits>& shared() const noexcept { return shared_; }
 
 private:
     template <class T>
@@ -64,9 +80,11 @@ private:
     std::size_t memory_max_ = std::size_t{8} * 1024 * 1024;
     std::size_t output_max_ = std::size_t{1024} * 1024;
     std::uint32_t handles_max_ = 16;
+    handle_policy handles_;
     std::chrono::milliseconds keep_alive_{0};
     std::chrono::milliseconds greeting_within_{5000};
     std::string name_;
+    std::shared_ptr<detail::shared_limits> shared_;
 };
 
 }  // namespace conduit::rpc

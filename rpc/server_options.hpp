@@ -29,6 +29,12 @@ public:
     /// where one in this number takes long, the oldest of them gives up its place.
     server_options& strangers_max(std::size_t n) noexcept { return set(strangers_max_, n); }
 
+    /// How many calls it serves at a time; 4,096. What comes then fails with resource_exhausted.
+    server_options& calls_max(std::size_t n) noexcept { return set(calls_max_, n); }
+    /// What all connections together may take of what connection_options::memory_max() bounds for
+    /// each: 64 MiB.
+    server_options& memory_max(std::size_t bytes) noexcept { return set(memory_max_, bytes); }
+
     /// Whose processes may call over Unix sockets; this process's own user and root unless said.
     server_options& clients(allowed_users users) { return set(clients_, std::move(users)); }
     /// The permissions of a Unix socket's file; 0600.
@@ -51,6 +57,8 @@ public:
     std::size_t connections_max() const noexcept { return connections_max_; }
     std::size_t connections_per_user_max() const noexcept { return connections_per_user_max_; }
     std::size_t strangers_max() const noexcept { return strangers_max_; }
+    std::size_t calls_max() const noexcept { return calls_max_; }
+    std::size_t memory_max() const noexcept { return memory_max_; }
     const allowed_users& clients() const noexcept { return clients_; }
     unsigned socket_mode() const noexcept { return socket_mode_; }
     bool plain_tcp_beyond_loopback() const noexcept { return plain_tcp_beyond_loopback_; }
@@ -67,6 +75,8 @@ private:
     std::size_t connections_max_ = 1024;
     std::size_t connections_per_user_max_ = 256;
     std::size_t strangers_max_ = 64;
+    std::size_t calls_max_ = 4096;
+    std::size_t memory_max_ = std::size_t{64} * 1024 * 1024;
     allowed_users clients_;
     unsigned socket_mode_ = 0600;
     bool plain_tcp_beyond_loopback_ = false;

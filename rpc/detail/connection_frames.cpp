@@ -87,9 +87,14 @@ bool connection_state::open_known(const open_event& event, const service_table::
     if (event.stream >= incoming_.size()) incoming_.resize(event.stream + 1);
     auto call = std::make_unique<incoming_call>(*this, method, event.stream);
     incoming_[event.stream].call = call.get();
-    ++served_now_;
+    const bool has_place = account_.enter_call();
     ++counters_.calls_served;
     if (event.deadline_us) call->set_deadline(*event.deadline_us);
+    if (!has_place) {
+        call->refuse(status::resource_exhausted,
+                     std::string(method.full_name) + ": " + account_.calls_text());
+        return true;
+    }
     if (event.message.size > ours_.message_max) {
         call->refuse(status::resource_exhausted,
                      std::string(method.full_name) + ": arguments of " +
@@ -98,9 +103,9 @@ bool connection_state::open_known(const open_event& event, const service_table::
         return true;
     }
     if (method.request_stream && !call->charge(ours_.window)) {
-        call->refuse(status::resource_exhausted,
-                     std::string(method.full_name) + ": the connection's memory is in use (" +
-                         number(charged_) + " of " + number(options_.memory_max()) + " bytes)");
+        call->refuse(
+            status::resource_exhausted,
+            std::string(method.full_name) + ": its items have no room: " + account_.memory_text());
         return true;
     }
     if (event.message.more) return begin_gathering(event, std::move(call), bound);
@@ -120,8 +125,7 @@ bool connection_state::begin_gathering(const open_event& event, std::unique_ptr<
     if (said == message_inlet::verdict::no_memory) {
         call->refuse(status::resource_exhausted,
                      std::string(call->method()) + ": arguments of " + number(event.message.size) +
-                         " bytes do not fit: " + number(charged_) + " of " +
-                         number(options_.memory_max()) + " bytes are in use");
+                         " bytes do not fit: " + account_.memory_text());
         return true;
     }
     if (said != message_inlet::verdict::taken) return flow_error(said, event.stream);
@@ -145,7 +149,7 @@ bool connection_state::refuse_open(std::uint32_t stream, status code, std::strin
     if (stream >= incoming_.size()) incoming_.resize(stream + 1);
     auto call = std::make_unique<incoming_call>(*this, unknown, stream);
     incoming_[stream].call = call.get();
-    ++served_now_;
+    account_.enter_call();
     call->refuse(code, std::string(text.substr(0, 300)));
     return true;
 }
@@ -191,8 +195,7 @@ bool connection_state::data_of_ours(const data_event& event, std::vector<unique_
               std::string(call->method().full_name) + ": a result of " +
                   number(event.message.size) + " bytes, where " +
                   (too_long ? "at most " + number(ours_.message_max) + " are taken (message_max)"
-                            : number(charged_) + " of " + number(options_.memory_max()) +
-                                  " bytes are in use (memory_max)"));
+                            : account_.memory_text()));
     call->abandon(std::make_exception_ptr(why.ran(true, call->method().idempotent)));
     return true;
 }

@@ -54,8 +54,10 @@ connection_state::connection_state(any_stream over, const service_table* offers,
     : stream_(std::move(over)),
       offers_(offers),
       options_(options),
+      account_(options.memory_max(), options.shared()),
       ours_(settings_of(options, stream_.inside().carries_handles())),
-      reader_(ours_) {
+      reader_(ours_),
+      gate_(options.handles()) {
     output_.append(make_greeting(ours_));
     wake_writer();
     tasks_.spawn(read(), "rpc read");
@@ -158,16 +160,10 @@ void connection_state::call_ended() noexcept {
 }
 
 void connection_state::note_quiet() noexcept {
-    if (served_now_ == 0 && made_.taken() == 0) quiet_.set();
+    if (account_.calls() == 0 && made_.taken() == 0) quiet_.set();
 }
 
 // --- for calls --------------------------------------------------------------------------------
-
-bool connection_state::charge(std::size_t bytes) noexcept {
-    if (bytes > options_.memory_max() - std::min(charged_, options_.memory_max())) return false;
-    charged_ += bytes;
-    return true;
-}
 
 std::size_t connection_state::handles_max() const noexcept { return theirs_.handles_max; }
 
@@ -199,7 +195,7 @@ void connection_state::add_large(message_outlet& outlet) noexcept {
 
 void connection_state::served(std::uint32_t stream, bool in_time) noexcept {
     incoming_[stream].call = nullptr;
-    --served_now_;
+    account_.leave_call();
     constexpr std::uint32_t earned_by_a_call = 10;
     if (in_time) cancels_.earn(earned_by_a_call);
     note_quiet();
@@ -253,18 +249,20 @@ void connection_state::reading_ended(std::error_code why) noexcept {
 void connection_state::arrived(std::span<const std::byte> bytes, ancillary_data* along) {
     counters_.bytes_received += bytes.size();
     if (ending_) return;
-    if (along != nullptr) {
-        constexpr std::size_t waiting_max = 64;
-        for (unique_fd& each : along->handles) handles_.push_back(std::move(each));
-        if (along->truncated || handles_.size() > waiting_max) {
-            end(goaway_reason::handles, along->truncated
-                                            ? "handles were cut off on their way"
-                                            : "more than 64 handles wait for their frames");
-            return;
-        }
-    }
+    if (along != nullptr && !let_in(*along)) return;
     reader_.feed(bytes, *this);
     after_arrival();
+}
+
+bool connection_state::let_in(ancillary_data& along) {
+    constexpr std::size_t waiting_max = 64;
+    auto came = gate_.let_in(along);
+    if (!came) {
+        return end(goaway_reason::handles, "handles are not let in: " + came.error().message());
+    }
+    for (received_handle& each : *came) handles_.push_back(each.take());
+    if (handles_.size() <= waiting_max) return true;
+    return end(goaway_reason::handles, "more than 64 handles wait for their frames");
 }
 
 void connection_state::after_arrival() {
@@ -451,7 +449,7 @@ task<void> connection_state::drain() {
         admit();
     }
     std::error_code ended;
-    while (!is_over() && !ended && (served_now_ > 0 || made_.taken() > 0)) {
+    while (!is_over() && !ended && (account_.calls() > 0 || made_.taken() > 0)) {
         quiet_.reset();
         ended = co_await quiet_.wait();
     }

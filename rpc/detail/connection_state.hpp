@@ -6,11 +6,13 @@
 #pragma once
 
 #include <conduit/channels/any_stream.hpp>
+#include <conduit/channels/received_handle.hpp>
 #include <conduit/rpc/connection.hpp>
 #include <conduit/rpc/detail/incoming_call.hpp>
 #include <conduit/rpc/detail/out_buffer.hpp>
 #include <conduit/rpc/detail/outgoing_call.hpp>
 #include <conduit/rpc/detail/outgoing_table.hpp>
+#include <conduit/rpc/detail/shared_limits.hpp>
 #include <conduit/rpc/detail/token_bucket.hpp>
 #include <conduit/rpc/detail/wire.hpp>
 #include <conduit/rpc/fault.hpp>
@@ -56,8 +58,8 @@ public:
     void wait_for_room(message_outlet& outlet) noexcept { room_waiters_.push_back(&outlet); }
     void forget_room(message_outlet& outlet) noexcept;
     void add_large(message_outlet& outlet) noexcept;
-    bool charge(std::size_t bytes) noexcept;
-    void release(std::size_t bytes) noexcept { charged_ -= bytes; }
+    bool charge(std::size_t bytes) noexcept { return account_.charge(bytes); }
+    void release(std::size_t bytes) noexcept { account_.release(bytes); }
     const wire_settings& theirs() const noexcept { return theirs_; }
     const wire_settings& ours() const noexcept { return ours_; }
     bool greeted() const noexcept { return greeted_.is_set(); }
@@ -96,7 +98,7 @@ public:
     void start_draining();
     task<void> until_ended();
     void close_now() noexcept;
-    std::size_t served_now() const noexcept { return served_now_; }
+    std::size_t served_now() const noexcept { return account_.calls(); }
 
 private:
     struct incoming_entry {
@@ -128,6 +130,8 @@ private:
     task<void> keep_alive(clock::duration every);
     task<void> watch_abandoned();
     void arrived(std::span<const std::byte> bytes, ancillary_data* along);
+    /// The handles that came along are taken, or end the connection.
+    bool let_in(ancillary_data& along);
     void after_arrival();
     void reading_ended(std::error_code why) noexcept;
 
@@ -162,6 +166,7 @@ private:
     any_stream stream_;
     const service_table* offers_;
     connection_options options_;
+    limits_account account_;
     wire_settings ours_;
     wire_settings theirs_;
     frame_reader reader_;
@@ -175,14 +180,13 @@ private:
 
     std::vector<incoming_entry> incoming_;
     std::vector<their_alias> their_aliases_;
-    std::size_t served_now_ = 0;
     std::uint32_t opens_seen_ = 0;
     clock::time_point last_end_{};
 
+    handle_gate gate_;
     std::vector<unique_fd> handles_;  // arrived, and not taken by a frame
     std::vector<message_outlet*> room_waiters_;
     intrusive_list<message_outlet, with_large_message> large_;
-    std::size_t charged_ = 0;
 
     token_bucket cancels_{1000, 33};
     token_bucket glitches_{10'000, 330};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/channels/detail/quoted.hpp>
 #include <conduit/rpc/detail/server_state.hpp>
+#include <conduit/rpc/detail/shared_limits.hpp>
 #include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/scheduler.hpp>
@@ -77,8 +78,11 @@ private:
 
 server_state::server_state(server_options options)
     : options_(std::move(options)),
+      each_(options_.each()),
       connections_(scheduler::current().guests().group_context()),
-      listeners_(scheduler::current().guests().group_context()) {}
+      listeners_(scheduler::current().guests().group_context()) {
+    each_.share(std::make_shared<shared_limits>(options_.memory_max(), options_.calls_max()));
+}
 
 server_state::~server_state() = default;
 
@@ -155,7 +159,7 @@ task<void> server_state::live(session_position self, task<result<any_stream>> op
 
 task<void> server_state::talk(session_position self, task<result<any_stream>> opening) {
     task<result<any_stream>> own = std::move(opening);
-    auto stream = co_await within(options_.each().greeting_within(), std::move(own));
+    auto stream = co_await within(each_.greeting_within(), std::move(own));
     if (!stream) {
         const bool late = stream.error() == errc::timed_out;
         note_end(*self, late ? goaway_reason::timeout : goaway_reason::refused,
@@ -164,7 +168,7 @@ task<void> server_state::talk(session_position self, task<result<any_stream>> op
     }
     const bool is_welcome = co_await check_sender(*self, *stream);
     if (!is_welcome) co_return;
-    connection link(std::move(*stream), offers_, options_.each());
+    connection link(std::move(*stream), offers_, each_);
     self->link = &link;
     const auto stopped = co_await link.until_greeted();
     if (!stopped) met(self);
@@ -175,7 +179,7 @@ task<void> server_state::talk(session_position self, task<result<any_stream>> op
 
 /// A socket may have been handed on since it was connected: who sends the first bytes counts too.
 task<bool> server_state::check_sender(session& of, any_stream& stream) {
-    auto who = co_await within(options_.each().greeting_within(), stream.peer_credentials());
+    auto who = co_await within(each_.greeting_within(), stream.peer_credentials());
     if (who.error() == std::errc::not_supported) co_return true;
     if (!who) {
         const bool late = who.error() == errc::timed_out;

@@ -92,6 +92,7 @@ private:
     bool has_work() const noexcept { return listening_ > 0 || !sessions_.empty(); }
 
     server_options options_;
+    connection_options each_;  // with what they share
     service_table offers_;
     std::vector<std::shared_ptr<void>> kept_;
 

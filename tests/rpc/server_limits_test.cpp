@@ -93,6 +93,32 @@ CO_TEST_CASE("one user has connections_per_user_max of them", "[rpc][server][lim
     REQUIRE(there.object.touched == 2);
 }
 
+CO_TEST_CASE("a server bounds the calls and the memory of all connections together",
+             "[rpc][server][limit]") {
+    const test::temp_dir folder;
+    const std::string where = "unix:" + folder.path("s");
+    test::subject_server there(rpc::server_options().calls_max(2).memory_max(500'000));
+    co_await there.server.listen(where);
+    auto one = co_await test::connect_subject(where);
+    auto other = co_await test::connect_subject(where);
+    auto held = scope.spawn(test::try_hold(*one));
+    auto held_too = scope.spawn(test::try_hold(*other));
+    co_await test::until_held(there.object, 2);
+    auto third = co_await rpc::try_call(one->touch());
+    held.request_stop();
+    held_too.request_stop();
+    co_await test::until_released(there.object, 2);
+    auto large = co_await rpc::try_call(one->echo(std::string(600'000, 'x')));
+    auto small = co_await other->echo(std::string(200'000, 'x'));
+    REQUIRE(third.error().code() == rpc::status::resource_exhausted);
+    REQUIRE(says(third.error(), "the server serves 2 calls, of at most 2 (calls_max)"));
+    REQUIRE_FALSE(third.error().may_have_run());
+    REQUIRE(large.error().code() == rpc::status::resource_exhausted);
+    REQUIRE(says(large.error(), "0 of 500000 bytes are in use by all connections (memory_max)"));
+    REQUIRE(small.size() == 200'000);
+    REQUIRE(there.object.touched == 0);
+}
+
 CO_TEST_CASE("silent strangers do not keep others out", "[rpc][server][limit]") {
     const test::temp_dir folder;
     test::subject_server there(rpc::server_options().strangers_max(2));

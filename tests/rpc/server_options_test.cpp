@@ -14,6 +14,8 @@ TEST_CASE("a server is for its own user, and bounded, unless told", "[rpc][serve
                           .connections_max(2)
                           .connections_per_user_max(1)
                           .strangers_max(3)
+                          .calls_max(4)
+                          .memory_max(5)
                           .socket_mode(0660)
                           .clients(allowed_users().allow(77))
                           .allow_plain_tcp_beyond_loopback()
@@ -26,6 +28,8 @@ TEST_CASE("a server is for its own user, and bounded, unless told", "[rpc][serve
     REQUIRE(told.connections_max() == 2);
     REQUIRE(told.connections_per_user_max() == 1);
     REQUIRE(told.strangers_max() == 3);
+    REQUIRE(told.calls_max() == 4);
+    REQUIRE(told.memory_max() == 5);
     REQUIRE(told.socket_mode() == 0660);
     REQUIRE(told.clients().includes(77, 1000));
     REQUIRE(told.plain_tcp_beyond_loopback());
