@@ -2,68 +2,52 @@
 #include <conduit/rpc/caller.hpp>
 
 #include "../support/co_test.hpp"
-#include "probe.hpp"
+#include "../support/rpc_subject.hpp"
 
+#include <conduit/channels/memory_stream.hpp>
 #include <conduit/rpc/try_call.hpp>
 
-#include <catch2/catch.hpp>
-
-#include <string>
+#include <cstddef>
 #include <utility>
 
 using namespace conduit;
-using namespace conduit::test;
 
 namespace {
 
-/// Sends each call through the other one of two.
-class alternating final : public rpc::caller {
+/// Takes the connection anew for each call.
+class counting_caller final : public rpc::caller {
 public:
-    alternating(rpc::caller& first, rpc::caller& second) : next_(&first), then_(&second) {}
+    explicit counting_caller(rpc::caller& through) noexcept : through_(through) {}
 
-    rpc::detail::connection_state* ready(
-        const rpc::detail::method_row& /*method*/) noexcept override {
-        return nullptr;  // which one is decided below
+    rpc::detail::connection_state* ready(const rpc::detail::method_row& method) noexcept override {
+        ++calls;
+        return through_.ready(method);
     }
     task<rpc::detail::connection_state*> until_ready(
         const rpc::detail::method_row& method) override {
-        std::swap(next_, then_);
-        co_return co_await then_->until_ready(method);
+        return through_.until_ready(method);
     }
 
+    std::size_t calls = 0;
+
 private:
-    rpc::caller* next_;
-    rpc::caller* then_;
+    rpc::caller& through_;
 };
 
 }  // namespace
 
-CO_TEST_CASE("a stub calls through whatever finds it a connection", "[rpc][caller]") {
-    probe_service here;
-    facing_connections one(here);
-    facing_connections two(here);
-    alternating both(one.client, two.client);
-    rpc::stub<probe> there(both);
-
-    for (int i = 0; i < 4; ++i) {
-        const std::string said = co_await there.echo("hello");
-        REQUIRE(said == "hello");
-    }
-
-    REQUIRE(one.client.counters().calls_made == 2);
-    REQUIRE(two.client.counters().calls_made == 2);
-}
-
-CO_TEST_CASE("a caller that has no connection fails a call that was not sent", "[rpc][caller]") {
-    probe_service here;
-    facing_connections ends(here);
-    rpc::stub<probe> there(ends.client);
-
-    ends.client.close();
-    auto call = there.echo("too late");
-    auto ended = co_await rpc::try_call(std::move(call));
-
-    REQUIRE(ended.error().code() == rpc::status::unavailable);
-    REQUIRE_FALSE(ended.error().may_have_run());
-    REQUIRE(ended.error().retry_safe());
+CO_TEST_CASE("a stub asks its caller for a way with each call", "[rpc][caller]") {
+    auto ends = make_memory_stream_pair();
+    test::subject_server there;
+    there.server.serve(any_stream(std::move(ends.first)));
+    test::subject_client here(any_stream(std::move(ends.second)));
+    counting_caller through(here.connection());
+    rpc::stub<test::subject> remote(through);
+    auto one = co_await remote.add(0, 1);
+    auto two = co_await remote.add(one, 1);
+    co_await here.close();
+    auto late = co_await rpc::try_call(remote.add(1, 1));
+    REQUIRE(two == 2);
+    REQUIRE(through.calls == 3);
+    REQUIRE(late.error().code() == rpc::status::unavailable);
 }

@@ -5,25 +5,37 @@
 
 #include <chrono>
 
-using namespace conduit::rpc;
+using namespace conduit;
 using namespace std::chrono_literals;
 
-TEST_CASE("a connection's limits are those of the guide unless set", "[rpc][connection_options]") {
-    const connection_options usual;
+TEST_CASE("a connection is bounded unless told otherwise", "[rpc][connection_options]") {
+    const rpc::connection_options usual;
+    const auto told = rpc::connection_options()
+                          .calls_max(200)
+                          .message_max(70'000)
+                          .window(80'000)
+                          .memory_max(90'000)
+                          .output_max(60'000)
+                          .handles_max(1)
+                          .handles(handle_policy().only(handle_type::pipe))
+                          .keep_alive(10ms)
+                          .greeting_within(20ms)
+                          .name("here");
     REQUIRE(usual.calls_max() == 128);
     REQUIRE(usual.message_max() == 4 * 1024 * 1024);
-    REQUIRE(usual.window() == 64 * 1024);
-    REQUIRE(usual.memory_max() == 8 * 1024 * 1024);
-    REQUIRE(usual.output_max() == 1024 * 1024);
     REQUIRE(usual.handles_max() == 16);
+    REQUIRE_FALSE(usual.handles().allows(handle_type::unix_socket));
     REQUIRE(usual.keep_alive() == 0ms);
     REQUIRE(usual.greeting_within() == 5s);
-}
-
-TEST_CASE("a connection's limits are set in a chain", "[rpc][connection_options]") {
-    const auto set = connection_options().calls_max(512).message_max(65'536).keep_alive(250ms);
-    REQUIRE(set.calls_max() == 512);
-    REQUIRE(set.message_max() == 65'536);
-    REQUIRE(set.keep_alive() == 250ms);
-    REQUIRE(set.window() == 64 * 1024);
+    REQUIRE(usual.shared() == nullptr);
+    REQUIRE(told.calls_max() == 200);
+    REQUIRE(told.message_max() == 70'000);
+    REQUIRE(told.window() == 80'000);
+    REQUIRE(told.memory_max() == 90'000);
+    REQUIRE(told.output_max() == 60'000);
+    REQUIRE(told.handles_max() == 1);
+    REQUIRE_FALSE(told.handles().allows(handle_type::file));
+    REQUIRE(told.keep_alive() == 10ms);
+    REQUIRE(told.greeting_within() == 20ms);
+    REQUIRE(told.name() == "here");
 }
