@@ -3,8 +3,6 @@
 // Two members of chat_server's room, who talk and print what they heard:
 //
 //     chat_client [ADDRESS]
-//
-// The client waits 10 seconds for a server that is started later.
 
 #include "chat.hpp"
 
@@ -41,8 +39,8 @@ public:
             co_await more_.wait();
         }
     }
-    void print(const char* name) const {
-        for (const std::string& line : heard_) std::printf("%s heard: %s\n", name, line.c_str());
+    void print(const char* as) const {
+        for (const std::string& line : heard_) std::printf("%s heard: %s\n", as, line.c_str());
     }
 
 private:
@@ -50,11 +48,11 @@ private:
     event more_;
 };
 
+/// The server may be started a little later.
 task<rpc::client<chat_room>> enter(std::string where, member& as) {
-    const std::string address = std::move(where);
     for (;;) {
         auto options = rpc::connect_options().offer<chat_member>(as);
-        auto made = co_await rpc::try_call(rpc::connect<chat_room>(address, options));
+        auto made = co_await rpc::try_call(rpc::connect<chat_room>(where, options));
         if (made) co_return std::move(*made);
         if (made.error().code() != rpc::status::unavailable) throw made.error();
         co_await sleep_for(10ms);
@@ -62,21 +60,19 @@ task<rpc::client<chat_room>> enter(std::string where, member& as) {
 }
 
 task<int> chat(std::string where) {
-    const std::string address = std::move(where);
     member ann;
     member bob;
-    auto of_ann = co_await within(10s, enter(address, ann));
-    auto of_bob = co_await within(10s, enter(address, bob));
+    auto of_ann = co_await within(10s, enter(where, ann));
+    auto of_bob = co_await within(10s, enter(where, bob));
     task_scope scope;
     scope.spawn(of_ann->join("ann"));
     co_await ann.until_heard(1);
     scope.spawn(of_bob->join("bob"));
     co_await bob.until_heard(1);
     co_await of_bob->say("bob", "hello ann");
-    co_await ann.until_heard(3);
     co_await of_ann->say("ann", "hello bob");
-    co_await bob.until_heard(3);
     co_await ann.until_heard(4);
+    co_await bob.until_heard(3);
     ann.print("ann");
     bob.print("bob");
     co_return 0;  // both leave: their calls are cancelled with the scope

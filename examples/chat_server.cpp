@@ -9,12 +9,10 @@
 #include "chat.hpp"
 
 #include <conduit/rpc/call_info.hpp>
-#include <conduit/rpc/fault.hpp>
 #include <conduit/rpc/server.hpp>
 #include <conduit/runtime/queue.hpp>
 #include <conduit/runtime/run.hpp>
 
-#include <cstdio>
 #include <list>
 #include <string>
 #include <string_view>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <conduit/channels/tcp_listener.hpp>
+#include <conduit/channels/unix_listener.hpp>
 #include <conduit/rpc/detail/server_state.hpp>
 #include <conduit/rpc/server.hpp>
 

@@ -14,8 +14,6 @@
 
 #include <conduit/channels/address.hpp>
 #include <conduit/channels/any_stream.hpp>
-#include <conduit/channels/tcp_listener.hpp>
-#include <conduit/channels/unix_listener.hpp>
 #include <conduit/rpc/connection.hpp>
 #include <conduit/rpc/interface.hpp>
 #include <conduit/rpc/server_options.hpp>
@@ -32,6 +30,11 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
+
+namespace conduit {
+class tcp_listener;
+class unix_listener;
+}  // namespace conduit
 
 namespace conduit::rpc {
 
@@ -93,7 +96,8 @@ public:
     /// invalid_argument where the address cannot be listened at.
     task<address> listen(std::string where);
     task<address> listen(address where);
-    /// Accepts from a listener that was made elsewhere.
+    /// Accepts from a listener that was made elsewhere: see channels/unix_listener.hpp and
+    /// channels/tcp_listener.hpp.
     void listen(unix_listener listener);
     void listen(tcp_listener listener);
     /// Takes over what a service manager listens at for this process (channels/listen_fds.hpp);

@@ -5,6 +5,8 @@
 #include <conduit/channels/fifo_record_reader.hpp>
 #include <conduit/channels/file.hpp>
 #include <conduit/channels/listen_fds.hpp>
+#include <conduit/channels/tcp_listener.hpp>
+#include <conduit/channels/unix_listener.hpp>
 #include <conduit/rpc/detail/fifo_hello.hpp>
 #include <conduit/rpc/detail/server_state.hpp>
 #include <conduit/runtime/assert.hpp>

@@ -11,6 +11,7 @@
 #include <array>
 #include <chrono>
 #include <exception>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -120,7 +121,12 @@ void server_state::take(task<result<any_stream>> opening, std::string name,
     self->user = user;
     ++strangers_;
     if (user) ++of_user_[*user];
-    self->running.emplace(connections_.spawn(live(self, std::move(opening)), "rpc session"));
+    try {
+        self->running.emplace(connections_.spawn(live(self, std::move(opening)), "rpc session"));
+    } catch (const std::bad_alloc&) {
+        ++counters_.refused;
+        gone(self);
+    }
 }
 
 std::string server_state::no_room_for(std::optional<std::uint32_t> user) const {
