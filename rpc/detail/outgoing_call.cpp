@@ -112,16 +112,19 @@ void outgoing_call::launch() {
         header.flags |= frame_flag::sized | frame_flag::more;
         const std::size_t preamble =
             (deadline_us_ ? 8 : 0) + (names_ ? 1 + method_->full_name.size() : 0);
+        // Less than the whole, for begin() cuts only what is above that.
+        const std::size_t piece =
+            std::min<std::size_t>(piece_max, on_->theirs().frame_max - metadata_max);
         begun_at_ = out.end();
-        header_ = out.append(frame_header_size + preamble + 4 + piece_max);
-        header.length = static_cast<std::uint32_t>(preamble + 4 + piece_max);
+        header_ = out.append(frame_header_size + preamble + 4 + piece);
+        header.length = static_cast<std::uint32_t>(preamble + 4 + piece);
         std::byte* at = write_preamble(put_header(header_, header));
         at = put_u32(at, static_cast<std::uint32_t>(begun_size_));
-        std::copy_n(large_->bytes.get(), piece_max, at);
-        large_->sent = piece_max;
+        std::copy_n(large_->bytes.get(), piece, at);
+        large_->sent = piece;
         large_->last = !method_->request_stream;
         large_->handles = std::exchange(handles_, {});
-        end_of_open_ = out.end() + begun_size_ - piece_max;  // at least
+        end_of_open_ = out.end() + begun_size_ - piece;  // at least
         outlet_->begin_large(std::move(large_));
     } else {
         if (!method_->request_stream) header.flags |= frame_flag::fin;
