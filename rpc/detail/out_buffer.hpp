@@ -69,6 +69,8 @@ public:
     /// How many bytes were appended so far, and how many of them were sent.
     std::uint64_t end() const noexcept { return loaded_end_ + size_; }
     std::uint64_t sent() const noexcept { return loaded_end_ - left_.size(); }
+    /// Up to where the peer may have got them: the rest of what was loaded is being written.
+    std::uint64_t maybe_sent() const noexcept { return loaded_end_; }
     /// What is not sent.
     std::size_t size() const noexcept { return left_.size() + size_; }
     bool empty() const noexcept { return size() == 0; }
