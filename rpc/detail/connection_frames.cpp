@@ -16,6 +16,16 @@ namespace {
 
 std::string number(std::uint64_t n) { return std::to_string(n); }
 
+/// A peer's text, without what could harm a terminal or a log.
+std::string escaped(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        const bool is_control = (static_cast<unsigned char>(c) < 0x20) || c == 0x7f;
+        out += is_control ? '?' : c;
+    }
+    return out;
+}
+
 }  // namespace
 
 bool connection_state::on_settings(const wire_settings& theirs) {
@@ -138,9 +148,12 @@ bool connection_state::begin_gathering(const open_event& event, std::unique_ptr<
 bool connection_state::gathered(incoming_entry& entry, std::uint32_t stream) {
     const service_table::bound_method& bound = *entry.bound;
     incoming_call& call = *entry.gathering;
+    const bool goes_on = call.has_parameter_stream();
     call.parameters().release_front();  // what it is decoded to is charged instead
     bound.method->serve(bound.object, std::move(entry.gathering), call.parameters().front());
-    if (incoming(stream) != nullptr) incoming_[stream].call->parameters().pop();
+    if (incoming(stream) == nullptr) return true;
+    call.parameters().pop();
+    if (!goes_on) call.parameters().end();
     return true;
 }
 
@@ -160,7 +173,11 @@ bool connection_state::on_cancel(std::uint32_t stream, std::uint32_t code) {
                    "more calls are cancelled than 1000 and 33 a second, and 10 for each that ends");
     }
     incoming_entry* entry = incoming(stream);
-    if (entry == nullptr) return skip_frame();
+    if (entry == nullptr) {
+        ++counters_.frames_skipped;
+        return true;
+    }
+    ++counters_.calls_cancelled;
     const bool late = code == static_cast<std::uint32_t>(status::deadline_exceeded);
     const std::unique_ptr<incoming_call> dropped = std::move(entry->gathering);
     entry->call->cancel(late ? stop_reason::timed_out : stop_reason::cancelled);
@@ -196,6 +213,7 @@ bool connection_state::data_of_ours(const data_event& event, std::vector<unique_
                   number(event.message.size) + " bytes, where " +
                   (too_long ? "at most " + number(ours_.message_max) + " are taken (message_max)"
                             : account_.memory_text()));
+    ++counters_.messages_refused;
     call->abandon(std::make_exception_ptr(why.ran(true, call->method().idempotent)));
     return true;
 }
@@ -215,6 +233,7 @@ bool connection_state::data_of_theirs(const data_event& event, std::vector<uniqu
         too_long ? message_inlet::verdict::no_memory
                  : inlet->take(event.message, std::move(handles), message_inlet::origin::data);
     if (said == message_inlet::verdict::no_memory) {
+        ++counters_.messages_refused;
         const std::string text = std::string(call.method()) + ": an item of " +
                                  number(event.message.size) + " bytes does not fit";
         inlet->end(std::make_exception_ptr(fault(status::resource_exhausted, text)));
@@ -238,7 +257,7 @@ bool connection_state::on_credit(std::uint32_t stream, bool ours, std::uint32_t 
         outgoing_call* call = made_.find(stream);
         if (call != nullptr) outlet = call->parameters();
     } else if (incoming_entry* entry = incoming(stream)) {
-        outlet = entry->call->has_outlet();
+        outlet = entry->call->outlet_for_credit();
     }
     if (outlet == nullptr || outlet->is_closed()) return skip_frame();
     if (outlet->add_credit(bytes)) return true;
@@ -269,6 +288,7 @@ bool connection_state::on_end(const end_event& event) {
 // --- the connection ---------------------------------------------------------------------------
 
 bool connection_state::on_ping(std::uint64_t value) {
+    ++counters_.pings_received;
     if (!pings_.take(loop::running().now)) {
         return end(goaway_reason::too_much, "more pings than 1000 and 33 a second");
     }
@@ -285,8 +305,10 @@ bool connection_state::on_goaway(const goaway_event& event) {
         not_begun_from_ = event.opens;
         if (!why_) {
             why_ = wire_fault{event.reason, "the other side ended the connection"};
-            if (!event.text.empty()) why_->text += ": " + std::string(event.text);
+            if (!event.text.empty()) why_->text += ": " + escaped(event.text);
         }
+        // It closes once it has written what it had to. If it does not:
+        if (!std::exchange(peer_goes_, true)) tasks_.spawn(force_down(), "rpc linger");
     }
     admit();
     return true;
@@ -296,6 +318,10 @@ bool connection_state::on_ignored(const frame_header& /*header*/) { return skip_
 
 bool connection_state::skip_frame() {
     ++counters_.frames_skipped;
+    if (late_frames_ > 0) {
+        --late_frames_;
+        return true;
+    }
     if (glitches_.take(loop::running().now)) return true;
     return end(goaway_reason::too_much, "more frames about no call than 10000 and 330 a second");
 }

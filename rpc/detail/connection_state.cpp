@@ -22,6 +22,8 @@ constexpr clock::duration abandoned_time = 30s;
 /// The rest of a frame of which so much is missing is read to where it is kept. That takes no
 /// handles along, and needs none: those of a frame come with its first byte.
 constexpr std::size_t worth_reading_in_place = 8192;
+// Whatever the peer wishes: more PINGs would be too many.
+constexpr clock::duration keep_alive_least = 50ms;
 constexpr std::int32_t gone_outcome = -32;  // -EPIPE
 
 wire_settings settings_of(const connection_options& options, bool carries_handles) {
@@ -193,11 +195,11 @@ void connection_state::add_large(message_outlet& outlet) noexcept {
     wake_writer();
 }
 
-void connection_state::served(std::uint32_t stream, bool in_time) noexcept {
+void connection_state::served(std::uint32_t stream, bool useful) noexcept {
     incoming_[stream].call = nullptr;
     account_.leave_call();
     constexpr std::uint32_t earned_by_a_call = 10;
-    if (in_time) cancels_.earn(earned_by_a_call);
+    if (useful) cancels_.earn(earned_by_a_call);
     note_quiet();
 }
 
@@ -293,7 +295,8 @@ void connection_state::send_ping(std::uint64_t value) {
     wake_writer();
 }
 
-task<void> connection_state::keep_alive(clock::duration every) {
+task<void> connection_state::keep_alive(clock::duration wished) {
+    const clock::duration every = std::max(wished, keep_alive_least);
     for (;;) {
         const std::uint64_t before = counters_.bytes_received;
         co_await sleep_for(every);
@@ -402,6 +405,7 @@ void connection_state::make_room_known() noexcept {
 bool connection_state::end(goaway_reason reason, std::string text) {
     if (is_over()) return false;
     output_.append(make_goaway(reason, opens_seen_, no_retry_after, text));
+    if (reason != goaway_reason::shutdown) ++counters_.faults_of_peer;
     why_ = wire_fault{reason, std::move(text)};
     ending_ = true;
     stop_calls();
@@ -424,7 +428,7 @@ void connection_state::go_down(goaway_reason reason, std::string text) noexcept 
 void connection_state::stop_calls() noexcept {
     while (outgoing_call* call = made_.take_any()) {
         const bool begun = call->sequence_ < not_begun_from_ && call->launched_ &&
-                           output_.sent() >= call->end_of_open_;
+                           output_.maybe_sent() >= call->end_of_open_;
         call->fail(std::make_exception_ptr(
             fault(status::unavailable, std::string(call->method().full_name) + ": " + why_->text)
                 .ran(begun, call->method().idempotent)));

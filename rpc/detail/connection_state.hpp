@@ -19,6 +19,7 @@
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/task_group.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -60,6 +61,9 @@ public:
     void add_large(message_outlet& outlet) noexcept;
     bool charge(std::size_t bytes) noexcept { return account_.charge(bytes); }
     void release(std::size_t bytes) noexcept { account_.release(bytes); }
+    std::size_t memory_left() const noexcept { return account_.memory_left(); }
+    /// So many frames may come about a call that ends here before the peer can know of it.
+    void expect_late(std::uint32_t frames) noexcept { late_frames_ += frames; }
     const wire_settings& theirs() const noexcept { return theirs_; }
     const wire_settings& ours() const noexcept { return ours_; }
     bool greeted() const noexcept { return greeted_.is_set(); }
@@ -73,8 +77,8 @@ public:
     alias alias_of(const method_row& method);
     void alias_sent(const method_row& method);
     void call_abandoned(std::uint32_t number) noexcept;
-    void call_ended() noexcept;                                // an outgoing one has its END
-    void served(std::uint32_t stream, bool in_time) noexcept;  // an incoming one is gone
+    void call_ended() noexcept;                               // an outgoing one has its END
+    void served(std::uint32_t stream, bool useful) noexcept;  // an incoming one is gone
     void start(job_coroutine<void> procedure) noexcept {
         procedures_.start(procedure, "rpc procedure");
     }
@@ -127,7 +131,7 @@ private:
     task<void> force_down();
     task<void> expect_greeting();
     void send_ping(std::uint64_t value);
-    task<void> keep_alive(clock::duration every);
+    task<void> keep_alive(clock::duration wished);
     task<void> watch_abandoned();
     void arrived(std::span<const std::byte> bytes, ancillary_data* along);
     /// The handles that came along are taken, or end the connection.
@@ -190,6 +194,7 @@ private:
 
     token_bucket cancels_{1000, 33};
     token_bucket glitches_{10'000, 330};
+    std::uint64_t late_frames_ = 0;  // that are no glitches
     token_bucket pings_{1000, 33};
     std::optional<std::uint64_t> pong_;
 
@@ -207,7 +212,7 @@ private:
     bool down_ = false;
     bool watching_abandoned_ = false;
     std::uint32_t not_begun_from_ = 0xffff'ffff;  // as the peer's GOAWAY said
-    bool peer_said_ = false;
+    bool peer_goes_ = false;                      // and has said its last word
 
     task_group procedures_;  // use what is above
     task_group tasks_;

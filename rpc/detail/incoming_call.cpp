@@ -20,6 +20,11 @@ std::uint32_t microseconds(clock::duration time) noexcept {
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(us, 0, UINT32_MAX));
 }
 
+/// The longest message that END carries.
+std::size_t whole_most(const connection_state& on) noexcept {
+    return std::min<std::size_t>(whole_message_max, on.theirs().frame_max - times_size);
+}
+
 }  // namespace
 
 void* incoming_call::operator new(std::size_t bytes) { return frame_pool::of_thread().take(bytes); }
@@ -41,9 +46,10 @@ incoming_call::~incoming_call() {
         fail(fault(status::cancelled, "the procedure was ended before it had a result"));
     }
     if (outlet_) outlet_->close();
+    on_->expect_late((inlet_ ? inlet_->messages_to_come() : 0) + (outlet_ ? late_credits : 0));
     inlet_.reset();
     on_->release(charged_);
-    on_->served(stream_, cancelled_ == stop_reason::none);
+    on_->served(stream_, cancelled_ == stop_reason::none && !refused_);
 }
 
 void incoming_call::start(job_coroutine<void> procedure) { on_->start(procedure); }
@@ -58,6 +64,11 @@ bool incoming_call::charge(std::size_t bytes) noexcept {
     if (!on_->charge(bytes)) return false;
     charged_ += bytes;
     return true;
+}
+
+decode_limits incoming_call::limits_for(std::size_t wire_bytes) const noexcept {
+    decode_limits limits = decode_limits::for_message(wire_bytes);
+    return limits.output_bytes(std::min(limits.output_bytes(), on_->memory_left()));
 }
 
 void incoming_call::begin_run() noexcept {
@@ -90,10 +101,7 @@ std::byte* incoming_call::write_end(std::byte* at, status code, std::uint8_t fla
 }
 
 std::byte* incoming_call::begin(std::size_t size) {
-    const wire_settings& theirs = on_->theirs();
-    const std::size_t whole =
-        std::min<std::size_t>(whole_message_max, theirs.frame_max - times_size);
-    if (size > whole) return outlet().begin(size);
+    if (size > whole_most(*on_)) return outlet().begin(size);
     if (method_row_->gives_handles) handles_.reserve(on_->handles_max());
     begun_size_ = size;
     header_ = on_->output().append(frame_header_size + times_size + size);
@@ -126,6 +134,7 @@ void incoming_call::reply_nothing() {
 
 void incoming_call::refuse(status code, const std::string& text) {
     ++on_->counters().calls_refused;
+    refused_ = true;
     end_with_fault(fault(code, text), frame_flag::not_started);
 }
 
@@ -141,9 +150,14 @@ void incoming_call::end_with_fault(const fault& why, std::uint8_t flags) {
         wait
             ? static_cast<std::uint32_t>(std::clamp<std::int64_t>(wait->count(), 0, UINT32_MAX - 1))
             : no_retry_after;
-    const std::string type(why.type());
-    const std::vector<std::byte>& details = why.details();
-    const std::size_t size = encoded_size(text, retry_after, type, details);
+    std::string type(why.type());
+    std::vector<std::byte> details = why.details();
+    std::size_t size = encoded_size(text, retry_after, type, details);
+    if (size > whole_most(*on_)) {  // what there is to say in text goes nevertheless
+        type.clear();
+        details.clear();
+        size = encoded_size(text, retry_after, type, details);
+    }
     std::byte* at = on_->output().append(frame_header_size + times_size + size);
     const status code = why.code() == status::ok ? status::unknown : why.code();
     at = write_end(at, code, static_cast<std::uint8_t>(frame_flag::message | flags), size);

@@ -20,6 +20,7 @@
 #pragma once
 
 #include <conduit/rpc/call_info.hpp>
+#include <conduit/rpc/decode_limits.hpp>
 #include <conduit/rpc/detail/message_flow.hpp>
 #include <conduit/rpc/detail/method_row.hpp>
 #include <conduit/rpc/fault.hpp>
@@ -55,6 +56,8 @@ public:
     /// What the arguments cost when decoded: charged to the connection as long as the call lives.
     /// False when it has no room; then refuse().
     bool charge(std::size_t bytes) noexcept;
+    /// For decoding arguments of so many bytes: not beyond what can be charged then.
+    decode_limits limits_for(std::size_t wire_bytes) const noexcept;
 
     /// The procedure begins, in the context of the running job: that is what CANCEL stops and where
     /// this_call() looks. Until here the call was queued.
@@ -90,9 +93,13 @@ public:
     // For the connection.
     void cancel(stop_reason why) noexcept;
 
+    bool has_parameter_stream() const noexcept { return method_row_->request_stream; }
     bool takes_handles() const noexcept { return method_row_->takes_handles; }
     message_inlet* has_inlet() noexcept { return inlet_.get(); }
-    message_outlet* has_outlet() noexcept { return outlet_.get(); }
+    /// Null where nothing is sent that costs credit. Credit may come before there is an item.
+    message_outlet* outlet_for_credit() {
+        return method_row_->response_stream && !ended_ ? &outlet() : outlet_.get();
+    }
     void set_deadline(std::uint64_t microseconds) noexcept;
 
 private:
@@ -114,6 +121,7 @@ private:
     context* where_ = nullptr;
     stop_reason cancelled_ = stop_reason::none;
     bool ended_ = false;
+    bool refused_ = false;
     std::size_t begun_size_ = 0;
     std::vector<unique_fd> handles_;
     std::unique_ptr<message_outlet> outlet_;

@@ -199,7 +199,7 @@ message_inlet::~message_inlet() { forget(); }
 
 void message_inlet::forget() noexcept {
     if (on_ == nullptr) return;
-    on_->release(std::exchange(reserved_, 0));
+    on_->release(std::exchange(reserved_, 0) + std::exchange(overdrawn_, 0));
     on_ = nullptr;
 }
 
@@ -218,6 +218,8 @@ message_inlet::verdict message_inlet::take(const message_piece& piece,
             reserved_ += piece.size;
             give_credit(from == origin::data ? piece.size + message_cost
                                              : piece.size - static_cast<std::uint32_t>(bytes));
+        } else if (allowed_ < 0 && !charge_overdraft()) {
+            return verdict::no_memory;
         }
         keep(piece, first, std::move(handles));
     }
@@ -227,6 +229,20 @@ message_inlet::verdict message_inlet::take(const message_piece& piece,
     }
     wake();
     return verdict::taken;
+}
+
+/// A sender may go below its credit, by one message.
+bool message_inlet::charge_overdraft() noexcept {
+    const auto beyond = static_cast<std::size_t>(-allowed_);
+    if (beyond <= overdrawn_) return true;
+    if (!on_->charge(beyond - overdrawn_)) return false;
+    overdrawn_ = beyond;
+    return true;
+}
+
+std::uint32_t message_inlet::messages_to_come() const noexcept {
+    if (ended_ || allowed_ <= 0) return 1;  // FIN
+    return static_cast<std::uint32_t>(allowed_ / message_cost) + 2;
 }
 
 bool message_inlet::fits(const message_piece& piece, bool first) const noexcept {
@@ -296,6 +312,7 @@ void message_inlet::abandon() noexcept {
 
 void message_inlet::give_credit(std::uint32_t bytes) {
     allowed_ += bytes;
+    if (overdrawn_ != 0 && allowed_ >= 0) on_->release(std::exchange(overdrawn_, 0));
     const bool ours = (stream_ & receivers_stream) == 0;
     const small_frame frame = make_credit(stream_ & ~receivers_stream, ours, bytes);
     on_->output().append(std::span(frame));

@@ -36,6 +36,9 @@ namespace conduit::rpc::detail {
 
 class connection_state;
 
+/// How many CREDITs may be on their way for a call that has ended: they give half a window each.
+inline constexpr std::uint32_t late_credits = 4;
+
 struct with_large_message;  // tag: an outlet that has pieces to send
 
 /// A message where it arrived: valid until the call that handed it over returns, or until pop().
@@ -176,6 +179,10 @@ public:
     verdict take(const message_piece& piece, std::vector<unique_fd> handles, origin from);
     bool has_message() const noexcept { return has_front(); }
     bool has_ended() const noexcept { return ended_; }
+    /// Whether the last message has come in part.
+    bool is_amid() const noexcept { return missing_ != 0; }
+    /// How many the peer may still send at most, by the credit it has.
+    std::uint32_t messages_to_come() const noexcept;
     /// No more comes; the connection may go before what is here is read.
     void end(std::exception_ptr why = nullptr) noexcept;
     /// Why it ended before its time, or null.
@@ -192,6 +199,7 @@ private:
     bool has_front() const noexcept { return whole_ > 0; }
     bool fits(const message_piece& piece, bool first) const noexcept;
     void keep(const message_piece& piece, bool first, std::vector<unique_fd> handles);
+    bool charge_overdraft() noexcept;
     void give_credit(std::uint32_t bytes);
     void wake() noexcept;
     void forget() noexcept;
@@ -201,7 +209,8 @@ private:
     std::uint32_t window_;
     std::int64_t allowed_;          // what the peer may still send
     std::uint32_t owed_ = 0;        // consumed, and not yet given back as credit
-    std::size_t reserved_ = 0;      // charged to the connection
+    std::size_t reserved_ = 0;      // charged to the connection, for messages that are cut
+    std::size_t overdrawn_ = 0;     // and for what the last whole one had beyond its credit
     std::vector<std::byte> bytes_;  // of the messages in messages_, from read_ on
     std::size_t read_ = 0;
     std::deque<message> messages_;

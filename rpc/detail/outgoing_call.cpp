@@ -156,7 +156,7 @@ void outgoing_call::cancel() noexcept {
 void outgoing_call::cancel_here(std::error_code why) noexcept {
     const bool late = why == errc::timed_out;
     const status code = late ? status::deadline_exceeded : status::cancelled;
-    const bool sent = on_->output().sent() >= end_of_open_;
+    const bool sent = on_->output().maybe_sent() >= end_of_open_;
     tell_peer(code);
     fail(std::make_exception_ptr(
         fault(code, std::string(method_->full_name) +
@@ -173,6 +173,7 @@ void outgoing_call::abandon(std::exception_ptr why) noexcept {
 void outgoing_call::tell_peer(status why) noexcept {
     const small_frame frame = make_cancel(stream_, static_cast<std::uint32_t>(why));
     if (outlet_) outlet_->close();
+    on_->expect_late((inlet_ ? inlet_->messages_to_come() : 0) + (outlet_ ? late_credits : 0));
     on_->output().append(std::span(frame));
     on_->wake_writer();
     on_->call_abandoned(stream_);
@@ -189,7 +190,10 @@ void outgoing_call::on_end(const end_event& event, std::span<unique_fd> handles)
     }
     std::string why;
     bool taken = true;
-    if (method_->response_stream) {
+    if (inlet_ && inlet_->is_amid()) {
+        taken = false;
+        why = "the call ended in the middle of a message";
+    } else if (method_->response_stream) {
         taken = !event.has_message;
         if (!taken) why = "a result where only items of a stream were expected";
     } else if (!event.has_message && inlet_ && inlet_->has_message()) {

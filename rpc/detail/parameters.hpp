@@ -23,9 +23,15 @@ void write_message(To& to, T&... fields) {
 }
 
 template <class... T>
+decode_result read_message_within(const decode_limits& limits, received_message message,
+                                  T&... fields) {
+    return decode_fields(message.bytes, limits, message.handles, fields...);
+}
+
+template <class... T>
 decode_result read_message(received_message message, T&... fields) {
-    return decode_fields(message.bytes, decode_limits::for_message(message.bytes.size()),
-                         message.handles, fields...);
+    const auto limits = decode_limits::for_message(message.bytes.size());
+    return read_message_within(limits, message, fields...);
 }
 
 template <class T>

@@ -79,7 +79,9 @@ void answer_failure(incoming_call& call, describe_function listed) noexcept {
 }
 
 void refuse_arguments(incoming_call& call, const decode_result& decoded) {
-    call.refuse(status::invalid_argument, text_of(call, decoded.text()));
+    const bool too_much = decoded.code() == decode_errc::too_much_output;
+    call.refuse(too_much ? status::resource_exhausted : status::invalid_argument,
+                text_of(call, decoded.text()));
 }
 
 void refuse_for_memory(incoming_call& call) noexcept {

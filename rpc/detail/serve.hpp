@@ -92,10 +92,12 @@ struct served<Interface, Method, Listed, R (C::*)(A...)> {
     static void serve(void* object, std::unique_ptr<incoming_call> call, received_message in) {
         try {
             arguments given;
+            const decode_limits limits = call->limits_for(in.bytes.size());
             const decode_result decoded = std::apply(
                 [&](A&... each) {
-                    return with_plain([&](auto&... plain) { return read_message(in, plain...); },
-                                      each...);
+                    return with_plain(
+                        [&](auto&... plain) { return read_message_within(limits, in, plain...); },
+                        each...);
                 },
                 given);
             if (!decoded) return refuse_arguments(*call, decoded);

@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -52,6 +53,13 @@ public:
     void release(std::size_t bytes) noexcept {
         memory_ -= bytes;
         if (shared_ != nullptr) shared_->memory -= bytes;
+    }
+
+    /// What could still be taken.
+    std::size_t memory_left() const noexcept {
+        const std::size_t own = memory_max_ - std::min(memory_, memory_max_);
+        if (shared_ == nullptr) return own;
+        return std::min(own, shared_->memory_max - std::min(shared_->memory, shared_->memory_max));
     }
 
     /// Counts a call; false where it is one too many, which is counted all the same.
