@@ -213,7 +213,7 @@ task<void> connection_state::read() {
             auto got = co_await stream_.read_some(reader_.room());
             const std::size_t bytes = got ? *got : 0;
             counters_.bytes_received += bytes;
-            reader_.fill(bytes, *this);
+            if (!ending_) reader_.fill(bytes, *this);  // it may have begun to end meanwhile
             if (bytes == 0) co_return reading_ended(got.error());
             after_arrival();
             continue;

@@ -497,3 +497,22 @@ CO_TEST_CASE("calls that cannot be served are refused, and the connection goes o
     REQUIRE(codes == std::map<std::uint32_t, std::uint32_t>{
                          {0, 12}, {1, 12}, {2, 0}, {3, 0}, {4, 8}, {5, 8}, {6, 0}, {7, 0}});
 }
+
+CO_TEST_CASE("a call of which the rest comes after the last word is not begun",
+             "[rpc][connection][hostile]") {
+    raw_client with;
+    const bytes open = echo_frame(0, std::string(100'000, 'x'));
+    const bytes first = joined({greeting(), bytes(open.begin(), open.begin() + 50'000)});
+    co_await with.peer.send(first);
+    while (with.server.counters().bytes_received < first.size()) co_await yield();
+    co_await settle();
+    auto drained = scope.spawn(with.server.drain());
+    co_await with.peer.until_told_off();
+    co_await with.peer.send(bytes(open.begin() + 50'000, open.end()));
+    co_await settle();
+    with.peer.hang_up();
+    co_await drained;
+
+    REQUIRE(with.peer.goaway->opens == 0);
+    REQUIRE(with.server.counters().calls_served == 0);
+}
