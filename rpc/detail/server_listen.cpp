@@ -130,7 +130,6 @@ task<void> server_state::accept_from(Listener listener, std::string name) {
     const std::string where = std::move(name);
     const listening_guard guard(listening_, changed_);
     for (;;) {
-        co_await until_room_for_stranger();
         const std::uint64_t refused = own.counters().refused;
         auto peer = co_await own.accept();
         counters_.accepted += own.counters().refused - refused;
@@ -142,6 +141,7 @@ task<void> server_state::accept_from(Listener listener, std::string name) {
             co_return;
         }
         const auto user = user_of(*peer);
+        co_await until_room_for_stranger();
         take(any_stream(std::move(*peer)), where, user);
     }
 }
@@ -152,7 +152,6 @@ task<void> server_state::take_hellos(std::string path, fifo_record_reader hellos
     const std::string where = std::move(path);
     const listening_guard guard(listening_, changed_);
     for (;;) {
-        co_await until_room_for_stranger();
         auto record = co_await own.read_record();
         if (!record) {
             if (record.error() != errc::cancelled) {
@@ -162,6 +161,7 @@ task<void> server_state::take_hellos(std::string path, fifo_record_reader hellos
         }
         const auto pair = pair_named_by(*record, where);
         if (pair) {
+            co_await until_room_for_stranger();
             take(open_named_pair(*pair), "fifo:" + where, std::nullopt);
             continue;
         }

@@ -231,8 +231,8 @@ void server_state::note_end(const session& of, goaway_reason reason, const std::
 
 // --- strangers ----------------------------------------------------------------------------------
 
-/// Many who come together are let in as fast as they greet. Where they do not, who waited longest
-/// goes, so that others get through.
+/// For one that has come. Many who come together are let in as fast as they greet. Where they do
+/// not, who waited longest goes, so that others get through.
 task<void> server_state::until_room_for_stranger() {
     std::error_code ended;
     while (strangers_ >= options_.strangers_max() && ended != errc::cancelled) {
