@@ -30,8 +30,8 @@ public:
 
     /// Makes the failure from an exception object.
     template <class Exception>
-    static failed with(Exception exception) {
-        return failed(std::make_exception_ptr(std::move(exception)));
+    static failed with(const Exception& exception) {
+        return failed(std::make_exception_ptr(exception));
     }
 
     std::exception_ptr why() const noexcept { return why_; }
