@@ -13,7 +13,7 @@ namespace {
 
 conduit::task<> call() {
     auto server = co_await conduit::rpc::connect<greeter>("unix:/run/user/1000/hello.sock");
-    const std::string answer = co_await server.hello("world");
+    const std::string answer = co_await server->hello("world");
     std::puts(answer.c_str());
 }
 

@@ -17,7 +17,8 @@ conduit::task<> serve() {
     polite_greeter object;
     conduit::rpc::server server;
     server.offer<greeter>(object);
-    co_await server.serve("unix:/run/user/1000/hello.sock");
+    co_await server.listen("unix:/run/user/1000/hello.sock");
+    co_await server.run();
 }
 
 }  // namespace
