@@ -53,7 +53,17 @@ task<void> raw_peer::half_close() { co_await stream_.close_writing(); }
 task<void> raw_peer::until_told_off() { co_await ended_.wait(); }
 
 task<void> raw_peer::until_ends(std::size_t calls) {
-    while (ends.size() < calls && !ended_.is_set()) co_await yield();
+    while (ends.size() < calls && !ended_.is_set()) {
+        heard_.reset();
+        co_await heard_.wait();
+    }
+}
+
+task<void> raw_peer::until_greeted() {
+    while (!settings && !ended_.is_set()) {
+        heard_.reset();
+        co_await heard_.wait();
+    }
 }
 
 task<void> raw_peer::read() {
@@ -63,8 +73,10 @@ task<void> raw_peer::read() {
         if (!got || *got == 0) break;
         reader_.feed(std::span(room).first(*got), *this);
         if (reader_.broken()) is_proper = false;
+        heard_.set();
     }
     ended_.set();
+    heard_.set();
 }
 
 bool raw_peer::on_settings(const wire_settings& theirs) {

@@ -47,8 +47,9 @@ public:
     task<void> half_close();
     void hang_up() noexcept { stream_.close(); }
 
-    /// Until the other side has closed, or has answered so many calls.
+    /// Until the other side has closed, has greeted, or has answered so many calls.
     task<void> until_told_off();
+    task<void> until_greeted();
     task<void> until_ends(std::size_t calls);
 
     struct open_seen {
@@ -98,6 +99,7 @@ private:
     any_stream stream_;
     rpc::detail::frame_reader reader_;
     event ended_;
+    event heard_;  // more than before
     task_group tasks_;
 };
 
