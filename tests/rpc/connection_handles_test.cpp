@@ -55,10 +55,10 @@ public:
     task<std::uint32_t> plain(std::uint32_t number) override { co_return number; }
 };
 
-std::vector<unique_fd> handles(std::size_t count) {
+std::vector<unique_fd> handles(std::size_t count, const char* path) {
     std::vector<unique_fd> all;
     for (std::size_t i = 0; i < count; ++i) {
-        all.push_back(unique_fd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)));
+        all.push_back(unique_fd(::open(path, O_RDONLY | O_CLOEXEC)));
     }
     return all;
 }
@@ -87,7 +87,8 @@ struct kept {
 enum class descriptors : std::uint8_t { enough, none };
 
 /// A greeting, and then these bytes with so many handles.
-task<kept> keep(bytes frames, std::size_t count, descriptors room = descriptors::enough) {
+task<kept> keep(bytes frames, std::size_t count, descriptors room = descriptors::enough,
+                const char* path = "/proc/self/exe") {
     bytes own = std::move(frames);
     if (scheduler::current().backend_name() == "sim") {  // these are the real kernel's
         throw std::system_error(std::make_error_code(std::errc::not_supported));
@@ -100,7 +101,7 @@ task<kept> keep(bytes frames, std::size_t count, descriptors room = descriptors:
     raw_peer peer(any_stream(std::move(ends.second)));
     co_await peer.send(greeting());
     co_await peer.until_greeted();
-    std::vector<unique_fd> along = handles(count);
+    std::vector<unique_fd> along = handles(count, path);
     std::optional<no_more_descriptors> starved;
     if (room == descriptors::none) starved.emplace();
     co_await peer.send_with(std::move(own), std::move(along));
@@ -157,6 +158,14 @@ CO_TEST_CASE("what a message says of its handles is held against them",
         REQUIRE(ended.is_open);
         REQUIRE(answer.status == (said == 2 ? 0U : 3U));
     }
+}
+
+CO_TEST_CASE("handles of a kind that is not let in end the connection",
+             "[rpc][connection][handles]") {
+    auto attack = keep(keep_frame(1, 1), 1, descriptors::enough, "/dev/null");
+    const kept ended = co_await std::move(attack);
+
+    REQUIRE(differs(ended.said, goaway_reason::handles, {"not let in"}) == "");
 }
 
 CO_TEST_CASE("calls to what does not exist close their handles", "[rpc][connection][handles]") {
