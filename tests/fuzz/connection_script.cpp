@@ -127,8 +127,11 @@ bytes bytes_of_action(unsigned action, cursor& in) {
 task<> play(memory_stream& with, script actions) {
     cursor in(actions);
     bool goes_on = true;
-    if ((in.next() & 1U) != 0) {
-        bytes greeting = make_greeting(wire_settings());
+    const unsigned first = in.next();
+    if ((first & 1U) != 0) {
+        wire_settings settings;
+        if ((first & 2U) != 0) settings.frame_max = 16'384;
+        bytes greeting = make_greeting(settings);
         goes_on = co_await send(with, std::move(greeting));
     }
     for (std::size_t i = 0; i < actions_max && goes_on && !in.at_end(); ++i) {

@@ -7,7 +7,8 @@
 //     rpc::connection peer(any_stream(std::move(ends.first)), offers);
 //     co_await fuzz::play(ends.second, script);
 //
-// The first byte: with bit 0 a greeting is sent to begin with. Then each byte, modulo 8, is
+// The first byte: with bit 0 a greeting is sent to begin with, with bit 1 as well it asks for the
+// smallest frames. Then each byte, modulo 8, is
 //
 //     0  n, n bytes                                   sends them
 //     1  type, flags, stream, aux, n, n bytes         sends a frame; bit 7 of stream is bit 31

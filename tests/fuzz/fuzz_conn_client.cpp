@@ -9,6 +9,7 @@
 #include <conduit/rpc/connection.hpp>
 #include <conduit/rpc/fault.hpp>
 #include <conduit/runtime/task_scope.hpp>
+#include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
 
 #include <chrono>
@@ -36,6 +37,11 @@ task<void> echo_twice(remote& there) {
 
 task<void> send_much(remote& there) {
     const auto back = co_await there.echo(std::string(200'000, 'x'));  // in pieces
+}
+
+task<void> send_some(remote& there) {
+    co_await sleep_for(1ms);  // until the peer may have said what it takes
+    const auto back = co_await there.echo(std::string(20'000, 'x'));
 }
 
 task<void> wait_a_little(remote& there) { co_await within(50ms, there.wait(100)); }
@@ -78,8 +84,8 @@ task<> call(fuzz::script actions) {
     int count = 0;
     task_scope scope;
     int made = 0;
-    for (const auto each :
-         {&echo_twice, &send_much, &wait_a_little, &fail_and_list, &read_numbers, &add_up, &talk}) {
+    for (const auto each : {&echo_twice, &send_much, &send_some, &wait_a_little, &fail_and_list,
+                            &read_numbers, &add_up, &talk}) {
         scope.spawn(ended(each(there), count));
         ++made;
     }

@@ -281,8 +281,6 @@ CO_TEST_CASE("a length is held against its limit before anything is kept",
 
 CO_TEST_CASE("a frame that breaks a rule ends the connection for it",
              "[rpc][connection][hostile]") {
-    probe_service object;
-    facing_connections neighbours(object);
     bytes named_twice = joined({echo_frame(0, "x"), echo_frame(1, "y")});
     auto tried = try_each({
         {"unknown type",
@@ -339,6 +337,16 @@ CO_TEST_CASE("a frame that breaks a rule ends the connection for it",
          after_greeting(open_frame(0, 0, {.name = "n", .metadata = std::string(8193, 'x')})),
          goaway_reason::too_large,
          {"8193", "8192"}},
+    });
+    const auto surprises = co_await std::move(tried);
+
+    CHECK(surprises == std::vector<std::string>());
+}
+
+CO_TEST_CASE("a connection that is ended disturbs no other", "[rpc][connection][hostile]") {
+    probe_service object;
+    facing_connections neighbours(object);
+    auto tried = try_each({
         {"CANCEL for another reason",
          after_greeting(raw_frame({0, frame_type::cancel, 0, 0, 0, 2})),
          goaway_reason::protocol,
