@@ -89,7 +89,8 @@ task<void> relay(memory_stream& from, memory_stream& to, bytes& record) {
         const auto sent = co_await write_all(to, std::span<const std::byte>(part));
         if (!sent) break;
     }
-    co_await to.close_writing();
+    const auto closed = co_await to.close_writing();
+    static_cast<void>(closed);
 }
 
 struct conversation {
