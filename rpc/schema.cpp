@@ -250,13 +250,49 @@ std::string to_string(const type_schema& schema) {
 }
 
 namespace detail {
+namespace {
 
-std::pair<std::uint32_t, bool> schema_builder::place_of(const void* mark) {
-    const auto known = std::find(marks_.begin(), marks_.end(), mark);
-    if (known != marks_.end()) return {static_cast<std::uint32_t>(known - marks_.begin()), false};
-    marks_.push_back(mark);
-    schema_.nodes.emplace_back();
-    return {static_cast<std::uint32_t>(marks_.size() - 1), true};
+class schema_builder {
+public:
+    std::uint32_t add(const type_row& row) {
+        const auto known = std::find(rows_.begin(), rows_.end(), &row);
+        if (known != rows_.end()) return static_cast<std::uint32_t>(known - rows_.begin());
+        return add(&row, row.kind, row.count, row.parts, row.names);
+    }
+
+    std::uint32_t add(const type_row* row, node_kind kind, std::uint32_t count,
+                      std::span<const type_row* const> parts,
+                      std::span<const std::string_view> names) {
+        const auto number = static_cast<std::uint32_t>(rows_.size());
+        rows_.push_back(row);
+        schema_.nodes.emplace_back();
+        type_node node{kind, count, {}, {}};
+        for (const std::string_view name : names) node.names.emplace_back(name);
+        for (const type_row* part : parts) node.parts.push_back(add(*part));
+        schema_.nodes[number] = std::move(node);
+        return number;
+    }
+
+    type_schema take() { return std::move(schema_); }
+
+private:
+    type_schema schema_;
+    std::vector<const type_row*> rows_;  // by the numbers of their nodes
+};
+
+}  // namespace
+
+type_schema make_schema(const type_row& of) {
+    schema_builder builder;
+    builder.add(of);
+    return builder.take();
+}
+
+type_schema make_schema(std::span<const type_row* const> fields,
+                        std::span<const std::string_view> names) {
+    schema_builder builder;
+    builder.add(nullptr, node_kind::field_list, 0, fields, names);
+    return builder.take();
 }
 
 }  // namespace detail

@@ -14,6 +14,7 @@
 #include <conduit/rpc/detail/codec_kind.hpp>
 #include <conduit/runtime/assert.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -89,43 +90,17 @@ std::string to_string(const type_schema& schema);
 
 namespace detail {
 
-/// One address for each type.
-template <class T>
-inline constexpr char type_mark = 0;
-
-class schema_builder {
-public:
-    template <class T>
-    std::uint32_t add() {
-        if constexpr (kind_of<T> == kind::represented) {
-            return add<typename representation<T>::type>();
-        } else {
-            const auto [number, is_new] = place_of(&type_mark<T>);
-            if (is_new) fill<T>(number);
-            return number;
-        }
-    }
-
-    template <class... T>
-    void add_fields(std::initializer_list<std::string_view> names) {
-        const auto [number, is_new] = place_of(nullptr);
-        type_node node{node_kind::field_list, 0, {}, {}};
-        for (const std::string_view name : names) node.names.emplace_back(name);
-        (node.parts.push_back(add<T>()), ...);
-        schema_.nodes[number] = std::move(node);
-    }
-
-    type_schema take() { return std::move(schema_); }
-
-private:
-    template <class T>
-    void fill(std::uint32_t number);
-
-    std::pair<std::uint32_t, bool> place_of(const void* mark);
-
-    type_schema schema_;
-    std::vector<const void*> marks_;
+/// A type as data of the program; schemas are made of it when they are asked for.
+struct type_row {
+    node_kind kind = node_kind::boolean;
+    std::uint32_t count = 0;
+    std::span<const type_row* const> parts;
+    std::span<const std::string_view> names;
 };
+
+type_schema make_schema(const type_row& of);
+type_schema make_schema(std::span<const type_row* const> fields,
+                        std::span<const std::string_view> names);
 
 template <class T>
 constexpr node_kind scalar_kind() {
@@ -177,31 +152,56 @@ struct is_bytes<std::vector<std::byte, A>> : std::true_type {};
 template <std::size_t N>
 struct is_bytes<std::array<std::byte, N>> : std::true_type {};
 
+/// Of a type that may contain itself, so that its row refers to itself.
 template <class T>
-void schema_builder::fill(std::uint32_t number) {
-    type_node node;
-    if constexpr (kind_of<T> == kind::boolean || kind_of<T> == kind::scalar) {
-        node.kind = scalar_kind<T>();
+struct type_row_for {
+    static const type_row row;
+};
+
+template <class T>
+constexpr const type_row* type_row_of() noexcept {
+    if constexpr (kind_of<T> == kind::represented) {
+        return type_row_of<typename representation<T>::type>();
     } else {
-        node.kind = node_kind_of<T>();
+        return &type_row_for<T>::row;
+    }
+}
+
+template <class... T>
+inline constexpr std::array<const type_row*, sizeof...(T)> type_rows_of{type_row_of<T>()...};
+
+template <class T, std::size_t... I>
+constexpr auto field_names(std::index_sequence<I...> /*positions*/) {
+    return std::array<std::string_view, sizeof...(I)>{field_name<T, I>()...};
+}
+template <class T>
+inline constexpr auto names_of_fields =
+    field_names<T>(std::make_index_sequence<parts_of<T>::size>());
+
+template <class T>
+constexpr type_row make_type_row() {
+    type_row row;
+    if constexpr (kind_of<T> == kind::boolean || kind_of<T> == kind::scalar) {
+        row.kind = scalar_kind<T>();
+    } else {
+        row.kind = node_kind_of<T>();
         if constexpr (kind_of<T> == kind::array) {
-            node.count = static_cast<std::uint32_t>(std::tuple_size_v<T>);
+            row.count = static_cast<std::uint32_t>(std::tuple_size_v<T>);
         }
         if constexpr (is_bytes<T>::value) {
-            node.kind = kind_of<T> == kind::array ? node_kind::byte_array : node_kind::bytes;
+            row.kind = kind_of<T> == kind::array ? node_kind::byte_array : node_kind::bytes;
         } else {
-            [&]<class... P>(type_list<P...>) {
-                (node.parts.push_back(add<P>()), ...);
+            row.parts = []<class... P>(type_list<P...>) {
+                return std::span<const type_row* const>(type_rows_of<P...>);
             }(parts_of<T>());
         }
-        if constexpr (kind_of<T> == kind::structure) {
-            [&]<std::size_t... I>(std::index_sequence<I...>) {
-                (node.names.emplace_back(field_name<T, I>()), ...);
-            }(std::make_index_sequence<parts_of<T>::size>());
-        }
+        if constexpr (kind_of<T> == kind::structure) row.names = names_of_fields<T>;
     }
-    schema_.nodes[number] = std::move(node);
+    return row;
 }
+
+template <class T>
+constinit const type_row type_row_for<T>::row = make_type_row<T>();
 
 }  // namespace detail
 
@@ -209,9 +209,7 @@ void schema_builder::fill(std::uint32_t number) {
 template <class T>
 type_schema schema_of() {
     static_assert(detail::require_codable<T>());
-    detail::schema_builder builder;
-    builder.add<T>();
-    return builder.take();
+    return detail::make_schema(*detail::type_row_of<T>());
 }
 
 /// The schema of a field list: the parameters of a call, with a name for each or none at all.
@@ -220,9 +218,7 @@ type_schema schema_of_fields(std::initializer_list<std::string_view> names = {})
     static_assert((detail::require_codable<T>() && ...));
     CONDUIT_ASSERT(names.size() == 0 || names.size() == sizeof...(T),
                    "either each field has a name or none has");
-    detail::schema_builder builder;
-    builder.add_fields<T...>(names);
-    return builder.take();
+    return detail::make_schema(detail::type_rows_of<T...>, {names.begin(), names.size()});
 }
 
 }  // namespace conduit::rpc

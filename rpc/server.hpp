@@ -59,6 +59,8 @@ struct server_counters {
 /// was made on, which it must not outlive. One connection never harms another: what it does wrong
 /// ends it alone, is counted, and logged, ten lines a second at most.
 ///
+/// It offers conduit.describe (describe.hpp) by itself: its clients may ask what it offers.
+///
 /// Everything is offered before the first listen() or serve() (asserted). Objects must outlive the
 /// server or are owned by it; procedures of one object run side by side, on this one thread.
 ///

@@ -136,7 +136,9 @@ connection_state::open_operation::~open_operation() {
 
 connection_state::alias connection_state::alias_of(const method_row& method) {
     for (std::size_t i = 0; i < aliases_.size(); ++i) {
-        if (aliases_[i] == &method) return {static_cast<std::uint32_t>(i), false};
+        const bool same = method.by_name ? aliases_[i]->full_name == method.full_name
+                                         : aliases_[i] == &method;
+        if (same) return {static_cast<std::uint32_t>(i), false};
     }
     if (aliases_.size() == aliases_max) {
         throw fault(status::resource_exhausted, std::string(method.full_name) +
@@ -147,7 +149,9 @@ connection_state::alias connection_state::alias_of(const method_row& method) {
     return {static_cast<std::uint32_t>(aliases_.size()), true};
 }
 
-void connection_state::alias_sent(const method_row& method) { aliases_.push_back(&method); }
+void connection_state::alias_sent(const method_row& method) {
+    aliases_.push_back(method.by_name ? &named_rows_.emplace_back(method.full_name).row : &method);
+}
 
 void connection_state::call_abandoned(std::uint32_t number) noexcept {
     made_.abandon(number, loop::running().now);

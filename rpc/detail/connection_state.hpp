@@ -22,9 +22,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -179,6 +181,15 @@ private:
     outgoing_table made_;
     std::uint32_t opened_ = 0;
     std::vector<const method_row*> aliases_;  // ours, by number
+    /// Stands for a row that was made at run time, which may go before the connection.
+    struct named_row {
+        explicit named_row(std::string_view full_name) : name(full_name) { row.full_name = name; }
+        named_row(const named_row&) = delete;
+
+        std::string name;
+        method_row row;
+    };
+    std::deque<named_row> named_rows_;
     intrusive_list<operation, in_queue> openers_;
     std::size_t promised_ = 0;  // numbers, to openers that were woken
 

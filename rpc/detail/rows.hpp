@@ -10,9 +10,11 @@
 #include <conduit/rpc/detail/serve.hpp>
 #include <conduit/rpc/detail/signature.hpp>
 #include <conduit/rpc/method.hpp>
+#include <conduit/rpc/schema.hpp>
 
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -96,11 +98,13 @@ template <class... E>
 struct errors_of {
     static constexpr describe_function describe = &describe_listed<E...>;
     static constexpr void (*rethrow)(const fault&) = &throw_listed<E...>;
+    static constexpr method_types::error rows[] = {{name_of_type<E>(), type_row_of<E>()}...};
 };
 template <>
 struct errors_of<> {
     static constexpr describe_function describe = nullptr;
     static constexpr void (*rethrow)(const fault&) = nullptr;
+    static constexpr std::span<const method_types::error> rows{};
 };
 
 template <auto Method, class... E>
@@ -120,6 +124,40 @@ constexpr void set_shape(method_row& row, R (C::*)(A...)) {
         has_handles_in_v<typename shape::value> || has_handles_in_v<typename shape::item>;
 }
 
+template <class T>
+struct carried_by {
+    using type = std::remove_cv_t<T>;
+};
+template <class T>
+struct carried_by<stream<T>> {
+    using type = T;
+};
+
+template <class... A>
+constexpr std::size_t position_of_stream() noexcept {
+    std::size_t at = 0;
+    const bool found = ((is_stream_v<A> || (++at, false)) || ...);
+    return found ? at : method_types::no_stream;
+}
+
+template <class Result>
+constexpr const type_row* type_row_of_result() noexcept {
+    if constexpr (!std::is_void_v<typename Result::value>) {
+        return type_row_of<typename Result::value>();
+    } else if constexpr (!std::is_void_v<typename Result::item>) {
+        return type_row_of<typename Result::item>();
+    } else {
+        return nullptr;
+    }
+}
+
+template <class Signature, class Errors>
+inline constexpr method_types types_of{};
+template <class R, class C, class... A, class Errors>
+inline constexpr method_types types_of<R (C::*)(A...), Errors>{
+    type_rows_of<typename carried_by<A>::type...>, position_of_stream<A...>(),
+    type_row_of_result<returned<R>>(), Errors::rows};
+
 template <class Interface, auto Method, purpose Purpose>
 constexpr method_row make_row(std::string_view full_name, std::string_view name,
                               std::string_view parameters) {
@@ -135,6 +173,7 @@ constexpr method_row make_row(std::string_view full_name, std::string_view name,
     row.since = attributes.since();
     set_shape(row, Method);
     if constexpr (Purpose == purpose::serving) {
+        row.types = &types_of<decltype(Method), errors>;
         row.serve = &served<Interface, Method, errors::describe, decltype(Method)>::serve;
     } else {
         row.throw_listed = errors::rethrow;

@@ -80,9 +80,11 @@ private:
 server_state::server_state(server_options options)
     : options_(std::move(options)),
       each_(options_.each()),
+      describes_(offers_),
       connections_(scheduler::current().guests().group_context()),
       listeners_(scheduler::current().guests().group_context()) {
     each_.share(std::make_shared<shared_limits>(options_.memory_max(), options_.calls_max()));
+    offers_.add<describer>(describes_);
 }
 
 server_state::~server_state() = default;

@@ -9,6 +9,7 @@
 #include <conduit/channels/fifo_record_reader.hpp>
 #include <conduit/channels/listen_fds.hpp>
 #include <conduit/rpc/connection.hpp>
+#include <conduit/rpc/describe.hpp>
 #include <conduit/rpc/detail/log_limit.hpp>
 #include <conduit/rpc/server.hpp>
 #include <conduit/runtime/event.hpp>
@@ -94,6 +95,7 @@ private:
     server_options options_;
     connection_options each_;  // with what they share
     service_table offers_;
+    describe_service describes_;
     std::vector<std::shared_ptr<void>> kept_;
 
     std::list<session> sessions_;  // in the order in which they came
