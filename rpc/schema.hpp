@@ -158,17 +158,21 @@ struct type_row_for {
     static const type_row row;
 };
 
+/// What a type is sent as.
 template <class T>
-constexpr const type_row* type_row_of() noexcept {
-    if constexpr (kind_of<T> == kind::represented) {
-        return type_row_of<typename representation<T>::type>();
-    } else {
-        return &type_row_for<T>::row;
-    }
-}
+struct sent_as {
+    using type = T;
+};
+template <class T>
+    requires(kind_of<T> == kind::represented)
+struct sent_as<T> : sent_as<typename representation<T>::type> {};
+
+template <class T>
+inline constexpr const type_row* type_row_of = &type_row_for<typename sent_as<T>::type>::row;
 
 template <class... T>
-inline constexpr std::array<const type_row*, sizeof...(T)> type_rows_of{type_row_of<T>()...};
+inline constexpr std::array<const type_row*, sizeof...(T)> type_rows_of{
+    &type_row_for<typename sent_as<T>::type>::row...};
 
 template <class T, std::size_t... I>
 constexpr auto field_names(std::index_sequence<I...> /*positions*/) {
@@ -209,7 +213,7 @@ constinit const type_row type_row_for<T>::row = make_type_row<T>();
 template <class T>
 type_schema schema_of() {
     static_assert(detail::require_codable<T>());
-    return detail::make_schema(*detail::type_row_of<T>());
+    return detail::make_schema(*detail::type_row_of<T>);
 }
 
 /// The schema of a field list: the parameters of a call, with a name for each or none at all.

@@ -98,7 +98,7 @@ template <class... E>
 struct errors_of {
     static constexpr describe_function describe = &describe_listed<E...>;
     static constexpr void (*rethrow)(const fault&) = &throw_listed<E...>;
-    static constexpr method_types::error rows[] = {{name_of_type<E>(), type_row_of<E>()}...};
+    static constexpr method_types::error rows[] = {{name_of_type<E>(), type_row_of<E>}...};
 };
 template <>
 struct errors_of<> {
@@ -143,9 +143,9 @@ constexpr std::size_t position_of_stream() noexcept {
 template <class Result>
 constexpr const type_row* type_row_of_result() noexcept {
     if constexpr (!std::is_void_v<typename Result::value>) {
-        return type_row_of<typename Result::value>();
+        return type_row_of<typename Result::value>;
     } else if constexpr (!std::is_void_v<typename Result::item>) {
-        return type_row_of<typename Result::item>();
+        return type_row_of<typename Result::item>;
     } else {
         return nullptr;
     }
