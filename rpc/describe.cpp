@@ -151,8 +151,8 @@ std::optional<std::string> problem_of(const interface_description& said) {
         return "the name of a described interface is none";
     }
     if (said.methods.size() > methods_max) {
-        return fmt::format("{} has {} methods, but the limit is {}", said.name,
-                           said.methods.size(), methods_max);
+        return fmt::format("{} has {} methods, but the limit is {}", said.name, said.methods.size(),
+                           methods_max);
     }
     for (std::size_t i = 0; i < said.methods.size(); ++i) {
         const method_description& method = said.methods[i];

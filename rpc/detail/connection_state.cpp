@@ -136,8 +136,8 @@ connection_state::open_operation::~open_operation() {
 
 connection_state::alias connection_state::alias_of(const method_row& method) {
     for (std::size_t i = 0; i < aliases_.size(); ++i) {
-        const bool same = method.by_name ? aliases_[i]->full_name == method.full_name
-                                         : aliases_[i] == &method;
+        const bool same =
+            method.by_name ? aliases_[i]->full_name == method.full_name : aliases_[i] == &method;
         if (same) return {static_cast<std::uint32_t>(i), false};
     }
     if (aliases_.size() == aliases_max) {

@@ -115,8 +115,7 @@ TEST_CASE("a description is sent and comes back the same", "[rpc][describe]") {
     std::vector<std::byte> bytes(encoded_size(said));
     encode_fields(bytes.data(), said);
     interface_description again;
-    const auto decoded =
-        decode_fields(bytes, decode_limits::for_message(bytes.size()), {}, again);
+    const auto decoded = decode_fields(bytes, decode_limits::for_message(bytes.size()), {}, again);
     REQUIRE(decoded);
     REQUIRE(again == said);
 }

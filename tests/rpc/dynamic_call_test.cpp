@@ -71,23 +71,23 @@ task<std::vector<std::string>> all_of(stream<std::string> of) {
 
 task<std::string> fault_of_call(task<std::string> call) {
     auto done = co_await try_call(std::move(call));
-    co_return done ? "it worked: " + *done
-                   : std::string(to_string(done.error().code())).append(": ").append(
-                         done.error().text());
+    co_return done
+        ? "it worked: " + *done
+        : std::string(to_string(done.error().code())).append(": ").append(done.error().text());
 }
 
 task<std::string> fault_of_items(stream<std::string> of) {
     auto done = co_await try_call(all_of(std::move(of)));
-    co_return done ? "it worked"
-                   : std::string(to_string(done.error().code())).append(": ").append(
-                         done.error().text());
+    co_return done
+        ? "it worked"
+        : std::string(to_string(done.error().code())).append(": ").append(done.error().text());
 }
 
 task<std::string> fault_of_find(caller* through, std::string name) {
     auto found = co_await try_call(dynamic_call::find(*through, std::move(name)));
-    co_return found ? "found"
-                    : std::string(to_string(found.error().code())).append(": ").append(
-                          found.error().text());
+    co_return found
+        ? "found"
+        : std::string(to_string(found.error().code())).append(": ").append(found.error().text());
 }
 
 interface_description described() { return describe(row_of<calculator>()); }
@@ -95,9 +95,7 @@ interface_description described() { return describe(row_of<calculator>()); }
 /// Describes what it was told to.
 class liar final : public describer {
 public:
-    task<std::vector<std::string>> interfaces() override {
-        co_return std::vector<std::string>();
-    }
+    task<std::vector<std::string>> interfaces() override { co_return std::vector<std::string>(); }
     task<interface_description> describe(std::string /*interface*/) override { co_return said; }
 
     interface_description said;
@@ -320,10 +318,10 @@ CO_TEST_CASE("a peer's description may be a lie", "[rpc][dynamic_call][hostile]"
 CO_TEST_CASE("results that are not as described are refused", "[rpc][dynamic_call][hostile]") {
     described_calculator there;
     interface_description said = described();
-    said.methods[0].result = schema_of<std::string>();    // add
-    said.methods[2].streams = true;                       // repeat
-    said.methods[5].result = schema_of<std::string>();    // count
-    said.methods[7].streams = false;                      // running_sum
+    said.methods[0].result = schema_of<std::string>();  // add
+    said.methods[2].streams = true;                     // repeat
+    said.methods[5].result = schema_of<std::string>();  // count
+    said.methods[7].streams = false;                    // running_sum
     auto add = there.made_up(said, "add");
     auto repeat = there.made_up(said, "repeat");
     auto count = there.made_up(said, "count");
@@ -340,7 +338,8 @@ CO_TEST_CASE("results that are not as described are refused", "[rpc][dynamic_cal
     REQUIRE(no_stream ==
             "internal: test.calculator.v1/repeat: the result: a result where only items of a "
             "stream were expected");
-    REQUIRE_THAT(item, Catch::StartsWith("internal: test.calculator.v1/count: an item is malformed"));
+    REQUIRE_THAT(item,
+                 Catch::StartsWith("internal: test.calculator.v1/count: an item is malformed"));
     REQUIRE_FALSE(many.empty());  // one of them, or a reason: the connection goes on
     REQUIRE(sum == "3.0");
 }
