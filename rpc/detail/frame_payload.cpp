@@ -7,6 +7,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string>
+
 namespace conduit::rpc::detail {
 namespace {
 
@@ -34,9 +37,11 @@ bool cut_u16(bytes_view& rest, std::size_t& out) noexcept {
     return true;
 }
 
-std::string_view text_of(bytes_view bytes) noexcept {
-    // The event's text lies where it arrived.
-    return {static_cast<const char*>(static_cast<const void*>(bytes.data())), bytes.size()};
+std::string text_of(bytes_view bytes) {
+    std::string text(bytes.size(), '\0');
+    std::transform(bytes.begin(), bytes.end(), text.begin(),
+                   [](std::byte each) { return static_cast<char>(each); });
+    return text;
 }
 
 std::string too_short(std::string_view what, std::size_t size, bytes_view rest) {
@@ -175,7 +180,8 @@ bool frame_reader::take_open(const frame_header& header, bytes_view payload, fra
         if (!cut(payload, size, part)) {
             return fail(header, goaway_reason::protocol, too_short("the name", size, payload));
         }
-        event.name = text_of(part);
+        text_ = text_of(part);
+        event.name = text_;
     }
     if ((header.flags & frame_flag::meta) != 0 && !take_metadata(header, payload, event.metadata)) {
         return false;
@@ -245,7 +251,8 @@ bool frame_reader::take_goaway(const frame_header& header, bytes_view payload,
             header, goaway_reason::protocol,
             fmt::format("a text of {} bytes, and the payload has {} left", size, payload.size()));
     }
-    event.text = text_of(payload);
+    text_ = text_of(payload);
+    event.text = text_;
     stopped_ = !events.on_goaway(event);
     return !stopped_;
 }

@@ -243,6 +243,7 @@ private:
     bool fail(const frame_header& header, goaway_reason reason, std::string_view text);
 
     std::optional<wire_fault> fault_;
+    std::string text_;  // of the event at hand, if it has one
     std::vector<std::byte> kept_;
     std::size_t room_ = 0;        // behind what is kept: what room() gave
     std::size_t needed_ = 0;      // how many bytes must be kept before they are looked at again
