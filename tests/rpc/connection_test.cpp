@@ -396,3 +396,66 @@ CO_TEST_CASE("a connection that is idle lives as long as its peer answers",
 
     REQUIRE(after == "after");
 }
+
+namespace {
+
+task<void> use_every_shape(rpc::stub<probe> there) {
+    const std::string said = co_await there.echo("hello");
+    std::string long_text(200'000, 'x');
+    const std::string large = co_await there.echo(std::move(long_text));
+    auto numbers = there.count(20);
+    while (auto number = co_await numbers.next()) static_cast<void>(*number);
+    auto shouted = there.shout(texts(5, 100'000));
+    while (auto text = co_await shouted.next()) static_cast<void>(*text);
+    co_await there.hold();
+}
+
+task<tried> try_every_shape(rpc::stub<probe> there) {
+    auto all = use_every_shape(there);
+    auto done = co_await rpc::try_call(std::move(all));
+    co_return done;
+}
+
+}  // namespace
+
+CO_TEST_CASE("calls that are stopped at any point end on both sides, and their numbers are free",
+             "[rpc][connection][cancel]") {
+    probe_service here;
+    facing_connections ends(here);
+    rpc::stub<probe> there(ends.client);
+
+    std::size_t ended_by_stop = 0;
+    for (int steps = 0; steps < 150; ++steps) {
+        auto using_it = scope.spawn(try_every_shape(there));
+        for (int i = 0; i < steps; ++i) co_await yield();
+        using_it.request_stop();
+        const tried ended = co_await using_it;
+        if (!ended && ended.error().code() == status::cancelled) ++ended_by_stop;
+        while (ends.client.calls_made_now() + ends.server.calls_served_now() > 0) co_await yield();
+    }
+    const std::string after = co_await there.echo("after");
+
+    REQUIRE(ended_by_stop == 150);
+    REQUIRE(here.holding == 0);
+    REQUIRE(after == "after");
+}
+
+CO_TEST_CASE("calls that are destroyed at any point end on both sides",
+             "[rpc][connection][cancel]") {
+    probe_service here;
+    facing_connections ends(here);
+    rpc::stub<probe> there(ends.client);
+
+    for (int steps = 0; steps < 150; ++steps) {
+        {
+            task_group calls;
+            calls.spawn(use_every_shape(there));
+            for (int i = 0; i < steps; ++i) co_await yield();
+        }
+        while (ends.client.calls_made_now() + ends.server.calls_served_now() > 0) co_await yield();
+    }
+    const std::string after = co_await there.echo("after");
+
+    REQUIRE(here.holding == 0);
+    REQUIRE(after == "after");
+}
