@@ -48,7 +48,10 @@ task<bool> raw_peer::send_with(bytes what, std::vector<unique_fd> handles) {
     co_return sent.has_value() && *sent == own.size();
 }
 
-task<void> raw_peer::half_close() { co_await stream_.close_writing(); }
+task<void> raw_peer::half_close() {
+    const auto closed = co_await stream_.close_writing();
+    static_cast<void>(closed);
+}
 
 task<void> raw_peer::until_told_off() { co_await ended_.wait(); }
 
