@@ -319,10 +319,11 @@ task<std::string> dynamic_call::call(std::string arguments, stream<std::string> 
     return call_bounded(through_, method_, std::move(arguments), std::move(items));
 }
 
-stream<std::string> dynamic_call::call_stream(std::string arguments) {
+stream<std::string> dynamic_call::call_stream(const std::string& arguments) {
     return call_for_texts(*through_, method_, arguments, std::nullopt);
 }
-stream<std::string> dynamic_call::call_stream(std::string arguments, stream<std::string> items) {
+stream<std::string> dynamic_call::call_stream(const std::string& arguments,
+                                              stream<std::string> items) {
     return call_for_texts(*through_, method_, arguments, std::move(items));
 }
 

@@ -56,8 +56,8 @@ public:
 
     /// Calls a method whose result is a stream. The call begins at once and belongs to the context
     /// of now, as that of a stub.
-    stream<std::string> call_stream(std::string arguments);
-    stream<std::string> call_stream(std::string arguments, stream<std::string> items);
+    stream<std::string> call_stream(const std::string& arguments);
+    stream<std::string> call_stream(const std::string& arguments, stream<std::string> items);
 
     /// The fields of an error that the method lists (fault::type()), or why there are none.
     converted<std::string> details_of(const fault& why) const;

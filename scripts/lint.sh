@@ -11,7 +11,7 @@ cmake --preset tsan -B build/lint >/dev/null
 
 if [[ $# -eq 0 ]]; then
     mapfile -d '' -t files < <(
-        find runtime channels rpc tools examples -name '*.cpp' -print0 | sort -z)
+        find runtime channels rpc tools -name '*.cpp' -print0 | sort -z)
 else
     files=("$@")
 fi

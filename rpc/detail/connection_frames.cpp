@@ -234,8 +234,11 @@ bool connection_state::data_of_theirs(const data_event& event, std::vector<uniqu
                  : inlet->take(event.message, std::move(handles), message_inlet::origin::data);
     if (said == message_inlet::verdict::no_memory) {
         ++counters_.messages_refused;
-        const std::string text = std::string(call.method()) + ": an item of " +
-                                 number(event.message.size) + " bytes does not fit";
+        const std::string text =
+            std::string(call.method()) + ": an item of " + number(event.message.size) +
+            " bytes, where " +
+            (too_long ? "at most " + number(ours_.message_max) + " are taken (message_max)"
+                      : account_.memory_text());
         inlet->end(std::make_exception_ptr(fault(status::resource_exhausted, text)));
         return true;
     }

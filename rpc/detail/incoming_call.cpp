@@ -127,6 +127,13 @@ bool incoming_call::reply() {
     return true;
 }
 
+void incoming_call::take_back() noexcept {
+    handles_.clear();
+    if (header_ == nullptr) return outlet_->take_back();
+    on_->output().undo(on_->output().end() - begun_size_ - times_size - frame_header_size);
+    header_ = nullptr;
+}
+
 void incoming_call::reply_nothing() {
     write_end(on_->output().append(frame_header_size + times_size), status::ok, 0, 0);
     on_->wake_writer();

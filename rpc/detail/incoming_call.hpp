@@ -76,6 +76,8 @@ public:
     /// until_sent() and reply_nothing(). Throws fault(failed_precondition), having sent nothing,
     /// for handles where the connection takes none, or not so many.
     [[nodiscard]] bool reply();
+    /// Instead of reply(): nothing was begun; then fail().
+    void take_back() noexcept;
     message_outlet::wait_operation until_sent() noexcept { return outlet().until_sent(); }
     /// END with status 0 and no result: a void procedure, or after the last item.
     void reply_nothing();

@@ -70,10 +70,11 @@ void message_outlet::send(bool last) {
 }
 
 void message_outlet::take_back() noexcept {
-    large_.reset();
     handles_.clear();
+    large_.reset();
     if (header_ == nullptr) return;
     on_->output().undo(on_->output().end() - begun_size_ - frame_header_size);
+    header_ = nullptr;
 }
 
 void message_outlet::write_header(std::byte* at, std::size_t size, std::uint8_t flags,

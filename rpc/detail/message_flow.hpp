@@ -84,6 +84,8 @@ public:
     /// Throws fault(failed_precondition), having sent nothing, for handles where the connection
     /// takes none, or not so many.
     void send(bool last = false);
+    /// Instead of send(): nothing was begun.
+    void take_back() noexcept;
 
     /// Says that no further message comes, where the last one was not sent as such.
     void finish();
@@ -103,7 +105,6 @@ public:
 private:
     friend class wait_operation;
 
-    void take_back() noexcept;
     void write_header(std::byte* at, std::size_t size, std::uint8_t flags, std::uint64_t position,
                       std::vector<unique_fd> handles);
 

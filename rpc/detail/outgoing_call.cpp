@@ -190,16 +190,21 @@ void outgoing_call::on_end(const end_event& event, std::span<unique_fd> handles)
     }
     std::string why;
     bool taken = true;
-    if (inlet_ && inlet_->is_amid()) {
+    try {
+        if (inlet_ && inlet_->is_amid()) {
+            taken = false;
+            why = "the call ended in the middle of a message";
+        } else if (method_->response_stream) {
+            taken = !event.has_message;
+            if (!taken) why = "a result where only items of a stream were expected";
+        } else if (!event.has_message && inlet_ && inlet_->has_message()) {
+            taken = take_result(inlet_->front(), why);
+        } else {
+            taken = take_result({event.message, handles}, why);
+        }
+    } catch (...) {  // a representation of the user's
         taken = false;
-        why = "the call ended in the middle of a message";
-    } else if (method_->response_stream) {
-        taken = !event.has_message;
-        if (!taken) why = "a result where only items of a stream were expected";
-    } else if (!event.has_message && inlet_ && inlet_->has_message()) {
-        taken = take_result(inlet_->front(), why);
-    } else {
-        taken = take_result({event.message, handles}, why);
+        why = "it is no value of its type";
     }
     if (taken) return finish();
     fail(std::make_exception_ptr(

@@ -48,6 +48,8 @@ public:
     /// Throws fault(failed_precondition) for handles where the connection takes none, or not so
     /// many.
     void launch();
+    /// Instead of launch(); the rest is done by the destruction.
+    void take_back() noexcept { handles_.clear(); }
 
     /// For a parameter that is a stream; null for methods without one.
     message_outlet* parameters() noexcept { return outlet_.get(); }

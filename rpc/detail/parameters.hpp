@@ -19,7 +19,13 @@ namespace conduit::rpc::detail {
 /// Writes a message where `to` (an outlet, or a call of either side) sends it from.
 template <class To, class... T>
 void write_message(To& to, T&... fields) {
-    encode_fields(to.begin(encoded_size(fields...)), to.handles(), fields...);
+    std::byte* at = to.begin(encoded_size(fields...));
+    try {
+        encode_fields(at, to.handles(), fields...);
+    } catch (...) {  // a representation of the user's: nothing half written may leave
+        to.take_back();
+        throw;
+    }
 }
 
 template <class... T>

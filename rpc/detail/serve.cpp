@@ -92,6 +92,14 @@ void refuse_for_memory(incoming_call& call) noexcept {
     }
 }
 
+void refuse_undecodable(incoming_call& call) noexcept {
+    try {
+        call.refuse(status::invalid_argument,
+                    text_of(call, "the arguments are no values of their types"));
+    } catch (...) {  // no memory for this text: its destructor ends the call
+    }
+}
+
 void throw_over(std::error_code why) {
     throw std::system_error(why == errc::closed ? make_error_code(errc::cancelled) : why);
 }

@@ -33,6 +33,8 @@ void answer_failure(incoming_call& call, describe_function listed) noexcept;
 
 void refuse_arguments(incoming_call& call, const decode_result& decoded);
 void refuse_for_memory(incoming_call& call) noexcept;
+/// In a handler: refuses for what the current exception says.
+void refuse_undecodable(incoming_call& call) noexcept;
 
 /// Where an await failed although the procedure had not: the call is over.
 [[noreturn]] void throw_over(std::error_code why);
@@ -106,6 +108,8 @@ struct served<Interface, Method, Listed, R (C::*)(A...)> {
             begun.start(run(static_cast<Interface*>(object), std::move(call), std::move(given)));
         } catch (const std::bad_alloc&) {
             if (call) refuse_for_memory(*call);  // else it was ended by its destruction
+        } catch (...) {                          // a representation of the user's
+            if (call) refuse_undecodable(*call);
         }
     }
 

@@ -37,6 +37,10 @@ void add_up(connection_counters& sum, const connection_counters& more) noexcept 
     sum.calls_made += more.calls_made;
     sum.calls_served += more.calls_served;
     sum.calls_refused += more.calls_refused;
+    sum.calls_cancelled += more.calls_cancelled;
+    sum.messages_refused += more.messages_refused;
+    sum.pings_received += more.pings_received;
+    sum.faults_of_peer += more.faults_of_peer;
     sum.frames_skipped += more.frames_skipped;
     sum.bytes_received += more.bytes_received;
     sum.bytes_sent += more.bytes_sent;
