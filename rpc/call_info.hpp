@@ -17,15 +17,10 @@
 #include <conduit/runtime/task.hpp>
 #include <conduit/runtime/within.hpp>
 
-#include <map>
 #include <optional>
-#include <string>
 #include <string_view>
 
 namespace conduit::rpc {
-
-/// The names and values that go with a call beside its parameters.
-using metadata = std::map<std::string, std::string, std::less<>>;
 
 /// Lives as long as the procedure runs.
 class call_info {
@@ -43,9 +38,6 @@ public:
     /// When the caller stops waiting; time_point::max() when it said nothing.
     clock::time_point deadline() const noexcept { return deadline_; }
 
-    /// What the caller sent along.
-    const metadata& sent() const noexcept { return sent_; }
-
 protected:
     call_info(std::string_view method, const std::optional<credentials>& peer,
               rpc::caller& back) noexcept
@@ -56,7 +48,6 @@ protected:
     const std::optional<credentials>* peer_;
     rpc::caller* back_;
     clock::time_point deadline_ = clock::time_point::max();
-    metadata sent_;
 };
 
 inline constexpr trace_key<const call_info*> call_key{};

@@ -78,7 +78,8 @@ public:
     void offer(Interface& object) {
         add(row_of<Interface>(), &object);
     }
-    /// Offers what `make` makes: a std::unique_ptr to an object for each worker that serves.
+    /// Offers what `make` makes, which is called once: a server has one worker, its scheduler. The
+    /// server owns the object.
     template <class Interface, std::invocable Factory>
         requires std::convertible_to<std::invoke_result_t<Factory&>, std::unique_ptr<Interface>>
     void offer(Factory make) {

@@ -256,7 +256,6 @@ bool message_inlet::fits(const message_piece& piece, bool first) const noexcept 
 
 void message_inlet::keep(const message_piece& piece, bool first, std::vector<unique_fd> handles) {
     missing_ = (first ? piece.size : missing_) - static_cast<std::uint32_t>(piece.bytes.size());
-    if (abandoned_) return;
     if (first) {
         messages_.emplace_back();
         messages_.back().size = piece.size;
@@ -301,14 +300,6 @@ void message_inlet::release_front() noexcept {
     oldest.charged = false;
     on_->release(oldest.size);
     reserved_ -= oldest.size;
-}
-
-void message_inlet::abandon() noexcept {
-    abandoned_ = true;
-    messages_.clear();
-    bytes_.clear();
-    whole_ = 0;
-    read_ = 0;
 }
 
 void message_inlet::give_credit(std::uint32_t bytes) {

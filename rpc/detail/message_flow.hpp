@@ -170,16 +170,12 @@ public:
     void pop() noexcept;
     /// The memory of front() is no longer charged: it is about to be decoded and popped.
     void release_front() noexcept;
-    /// Nothing more is wanted: what is there and what comes is dropped, with its credit given back
-    /// no more.
-    void abandon() noexcept;
 
     // For the connection.
     enum class verdict : std::uint8_t { taken, no_memory, no_credit, misfit };
     enum class origin : std::uint8_t { data, open };  // what comes in OPEN costs no credit
     verdict take(const message_piece& piece, std::vector<unique_fd> handles, origin from);
     bool has_message() const noexcept { return has_front(); }
-    bool has_ended() const noexcept { return ended_; }
     /// Whether the last message has come in part.
     bool is_amid() const noexcept { return missing_ != 0; }
     /// How many the peer may still send at most, by the credit it has.
@@ -220,7 +216,6 @@ private:
     next_operation* waiting_ = nullptr;
     std::exception_ptr failure_;
     bool ended_ = false;
-    bool abandoned_ = false;
 };
 
 class message_inlet::next_operation final : public operation {
