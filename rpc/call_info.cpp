@@ -4,6 +4,11 @@
 
 namespace conduit::rpc {
 
+const rpc::metadata& call_info::metadata() const noexcept {
+    static const rpc::metadata none;
+    return metadata_ != nullptr ? *metadata_ : none;
+}
+
 const call_info& this_call_awaiter::await_resume() const noexcept {
     const call_info* const* found = find_value(call_key);
     CONDUIT_ASSERT(found != nullptr, "this_call() is for procedures while they serve a call");

@@ -11,12 +11,14 @@
 #pragma once
 
 #include <conduit/rpc/caller.hpp>
+#include <conduit/rpc/metadata.hpp>
 #include <conduit/runtime/clock.hpp>
 #include <conduit/runtime/context.hpp>
 #include <conduit/runtime/io_message.hpp>
 #include <conduit/runtime/task.hpp>
 #include <conduit/runtime/within.hpp>
 
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -35,6 +37,9 @@ public:
     /// rpc::stub<chat_client>(call.caller()).
     rpc::caller& caller() const noexcept { return *back_; }
 
+    /// What came with the call; empty where nothing did.
+    const rpc::metadata& metadata() const noexcept;
+
     /// When the caller stops waiting; time_point::max() when it said nothing.
     clock::time_point deadline() const noexcept { return deadline_; }
 
@@ -48,6 +53,7 @@ protected:
     const std::optional<credentials>* peer_;
     rpc::caller* back_;
     clock::time_point deadline_ = clock::time_point::max();
+    std::unique_ptr<const rpc::metadata> metadata_;
 };
 
 inline constexpr trace_key<const call_info*> call_key{};

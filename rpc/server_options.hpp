@@ -21,7 +21,7 @@ class server_options {
 public:
     /// How many connections it has at a time; 1024. Others are told to try again later.
     server_options& connections_max(std::size_t n) noexcept { return set(connections_max_, n); }
-    /// How many of them processes of one user may have, where the user is known; 256.
+    /// How many of them processes of one user may have, or a host that connects over TCP; 256.
     server_options& connections_per_user_max(std::size_t n) noexcept {
         return set(connections_per_user_max_, n);
     }
@@ -29,11 +29,24 @@ public:
     /// where one in this number takes long, the oldest of them gives up its place.
     server_options& strangers_max(std::size_t n) noexcept { return set(strangers_max_, n); }
 
-    /// How many calls it serves at a time; 4,096. What comes then fails with resource_exhausted.
+    /// How many calls it serves at a time; 4,096. What comes then fails with resource_exhausted. Of
+    /// this and of the next two a user may take half of what the other users leave, so that no one
+    /// can take all; over TCP a host counts as a user.
     server_options& calls_max(std::size_t n) noexcept { return set(calls_max_, n); }
     /// What all connections together may take of what connection_options::memory_max() bounds for
     /// each: 64 MiB.
     server_options& memory_max(std::size_t bytes) noexcept { return set(memory_max_, bytes); }
+
+    /// The same for connection_options::handles_held_max(): 256.
+    server_options& handles_held_max(std::size_t n) noexcept { return set(handles_held_max_, n); }
+
+    /// How long calls may wait until they begin, when that is no burst; 50 ms. Where all calls of
+    /// ten times as long have waited for more, those that waited for twice as long are refused
+    /// with resource_exhausted and told when to come back: what is served is served in time. Zero:
+    /// never.
+    server_options& queue_target(std::chrono::milliseconds time) noexcept {
+        return set(queue_target_, time);
+    }
 
     /// Whose processes may call over Unix sockets; this process's own user and root unless said.
     server_options& clients(allowed_users users) { return set(clients_, std::move(users)); }
@@ -59,6 +72,8 @@ public:
     std::size_t strangers_max() const noexcept { return strangers_max_; }
     std::size_t calls_max() const noexcept { return calls_max_; }
     std::size_t memory_max() const noexcept { return memory_max_; }
+    std::size_t handles_held_max() const noexcept { return handles_held_max_; }
+    std::chrono::milliseconds queue_target() const noexcept { return queue_target_; }
     const allowed_users& clients() const noexcept { return clients_; }
     unsigned socket_mode() const noexcept { return socket_mode_; }
     bool plain_tcp_beyond_loopback() const noexcept { return plain_tcp_beyond_loopback_; }
@@ -77,6 +92,8 @@ private:
     std::size_t strangers_max_ = 64;
     std::size_t calls_max_ = 4096;
     std::size_t memory_max_ = std::size_t{64} * 1024 * 1024;
+    std::size_t handles_held_max_ = 256;
+    std::chrono::milliseconds queue_target_{50};
     allowed_users clients_;
     unsigned socket_mode_ = 0600;
     bool plain_tcp_beyond_loopback_ = false;

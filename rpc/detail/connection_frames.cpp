@@ -14,7 +14,15 @@
 namespace conduit::rpc::detail {
 namespace {
 
+/// When to come back to a side that has no room at the moment.
+constexpr std::chrono::milliseconds busy_time{100};
+
 std::string number(std::uint64_t n) { return std::to_string(n); }
+
+/// The peer broke a rule; else there was no room.
+bool is_flow_error(message_inlet::verdict said) noexcept {
+    return said == message_inlet::verdict::no_credit || said == message_inlet::verdict::misfit;
+}
 
 /// A peer's text, without what could harm a terminal or a log.
 std::string escaped(std::string_view text) {
@@ -97,12 +105,14 @@ bool connection_state::open_known(const open_event& event, const service_table::
     if (event.stream >= incoming_.size()) incoming_.resize(event.stream + 1);
     auto call = std::make_unique<incoming_call>(*this, method, event.stream);
     incoming_[event.stream].call = call.get();
-    const bool has_place = account_.enter_call();
+    const bool has_place = account_->left(resource::calls) > 0;
+    account_->add(resource::calls, 1);
     ++counters_.calls_served;
     if (event.deadline_us) call->set_deadline(*event.deadline_us);
     if (!has_place) {
         call->refuse(status::resource_exhausted,
-                     std::string(method.full_name) + ": " + account_.calls_text());
+                     std::string(method.full_name) + ": " + account_->text(resource::calls),
+                     busy_time);
         return true;
     }
     if (event.message.size > ours_.message_max) {
@@ -112,10 +122,24 @@ bool connection_state::open_known(const open_event& event, const service_table::
                          number(ours_.message_max) + " are taken (message_max)");
         return true;
     }
+    if (!call->charge(resource::handles, handles.size())) {
+        call->refuse(status::resource_exhausted,
+                     std::string(method.full_name) + ": " + number(handles.size()) +
+                         " more handles: " + account_->text(resource::handles),
+                     busy_time);
+        return true;
+    }
+    std::string why;
+    if (!event.metadata.empty() && !call->take_metadata(event.metadata, why)) {
+        call->refuse(status::invalid_argument,
+                     std::string(method.full_name) + ": its metadata: " + why);
+        return true;
+    }
     if (method.request_stream && !call->charge(ours_.window)) {
-        call->refuse(
-            status::resource_exhausted,
-            std::string(method.full_name) + ": its items have no room: " + account_.memory_text());
+        call->refuse(status::resource_exhausted,
+                     std::string(method.full_name) +
+                         ": its items have no room: " + account_->text(resource::memory),
+                     busy_time);
         return true;
     }
     if (event.message.more) return begin_gathering(event, std::move(call), bound);
@@ -135,7 +159,8 @@ bool connection_state::begin_gathering(const open_event& event, std::unique_ptr<
     if (said == message_inlet::verdict::no_memory) {
         call->refuse(status::resource_exhausted,
                      std::string(call->method()) + ": arguments of " + number(event.message.size) +
-                         " bytes do not fit: " + account_.memory_text());
+                         " bytes do not fit: " + account_->text(resource::memory),
+                     busy_time);
         return true;
     }
     if (said != message_inlet::verdict::taken) return flow_error(said, event.stream);
@@ -149,8 +174,10 @@ bool connection_state::gathered(incoming_entry& entry, std::uint32_t stream) {
     const service_table::bound_method& bound = *entry.bound;
     incoming_call& call = *entry.gathering;
     const bool goes_on = call.has_parameter_stream();
+    const received_message arguments = call.parameters().front();
     call.parameters().release_front();  // what it is decoded to is charged instead
-    bound.method->serve(bound.object, std::move(entry.gathering), call.parameters().front());
+    call.charge(resource::handles, arguments.handles.size());  // which fits: it was charged
+    bound.method->serve(bound.object, std::move(entry.gathering), arguments);
     if (incoming(stream) == nullptr) return true;
     call.parameters().pop();
     if (!goes_on) call.parameters().end();
@@ -162,7 +189,7 @@ bool connection_state::refuse_open(std::uint32_t stream, status code, std::strin
     if (stream >= incoming_.size()) incoming_.resize(stream + 1);
     auto call = std::make_unique<incoming_call>(*this, unknown, stream);
     incoming_[stream].call = call.get();
-    account_.enter_call();
+    account_->add(resource::calls, 1);
     call->refuse(code, std::string(text.substr(0, 300)));
     return true;
 }
@@ -202,17 +229,11 @@ bool connection_state::data_of_ours(const data_event& event, std::vector<unique_
                                                " came");
     }
     message_inlet& inlet = call->inlet();
-    const bool too_long = event.message.size > ours_.message_max;
-    const auto said =
-        too_long ? message_inlet::verdict::no_memory
-                 : inlet.take(event.message, std::move(handles), message_inlet::origin::data);
+    const auto said = take_message(inlet, event.message, std::move(handles));
     if (said == message_inlet::verdict::taken) return true;
-    if (said != message_inlet::verdict::no_memory) return flow_error(said, event.stream);
-    fault why(status::resource_exhausted,
-              std::string(call->method().full_name) + ": a result of " +
-                  number(event.message.size) + " bytes, where " +
-                  (too_long ? "at most " + number(ours_.message_max) + " are taken (message_max)"
-                            : account_.memory_text()));
+    if (is_flow_error(said)) return flow_error(said, event.stream);
+    fault why(status::resource_exhausted, std::string(call->method().full_name) + ": a result" +
+                                              refusal_text(said, event.message));
     ++counters_.messages_refused;
     call->abandon(std::make_exception_ptr(why.ran(true, call->method().idempotent)));
     return true;
@@ -228,23 +249,42 @@ bool connection_state::data_of_theirs(const data_event& event, std::vector<uniqu
         return end(goaway_reason::handles, std::string(call.method()) + " takes no handles, and " +
                                                number(handles.size()) + " came");
     }
-    const bool too_long = event.message.size > ours_.message_max;
-    const auto said =
-        too_long ? message_inlet::verdict::no_memory
-                 : inlet->take(event.message, std::move(handles), message_inlet::origin::data);
-    if (said == message_inlet::verdict::no_memory) {
+    const auto said = take_message(*inlet, event.message, std::move(handles));
+    if (is_flow_error(said)) return flow_error(said, event.stream);
+    if (said != message_inlet::verdict::taken) {
         ++counters_.messages_refused;
-        const std::string text =
-            std::string(call.method()) + ": an item of " + number(event.message.size) +
-            " bytes, where " +
-            (too_long ? "at most " + number(ours_.message_max) + " are taken (message_max)"
-                      : account_.memory_text());
-        inlet->end(std::make_exception_ptr(fault(status::resource_exhausted, text)));
+        expect_late(inlet->messages_to_come());
+        const std::string what = entry->gathering ? ": arguments" : ": an item";
+        const fault why(status::resource_exhausted,
+                        std::string(call.method()) + what + refusal_text(said, event.message));
+        if (auto gathering = std::move(entry->gathering)) {
+            gathering->refuse(why.code(), std::string(why.text()));
+        } else {
+            inlet->end(std::make_exception_ptr(why));
+        }
         return true;
     }
-    if (said != message_inlet::verdict::taken) return flow_error(said, event.stream);
     if (entry->gathering && inlet->has_message()) return gathered(*entry, event.stream);
     return true;
+}
+
+message_inlet::verdict connection_state::take_message(message_inlet& inlet,
+                                                      const message_piece& piece,
+                                                      std::vector<unique_fd> handles) {
+    if (piece.size > ours_.message_max) return message_inlet::verdict::too_long;
+    return inlet.take(piece, std::move(handles), message_inlet::origin::data);
+}
+
+std::string connection_state::refusal_text(message_inlet::verdict said,
+                                           const message_piece& piece) const {
+    if (said == message_inlet::verdict::no_handles) {
+        return " with " + number(piece.handles) + " handles, where " +
+               account_->text(resource::handles);
+    }
+    const bool too_long = said == message_inlet::verdict::too_long;
+    return " of " + number(piece.size) + " bytes, where " +
+           (too_long ? "at most " + number(ours_.message_max) + " are taken (message_max)"
+                     : account_->text(resource::memory));
 }
 
 bool connection_state::flow_error(message_inlet::verdict said, std::uint32_t stream) {
@@ -300,10 +340,15 @@ bool connection_state::on_ping(std::uint64_t value) {
     return true;
 }
 
-bool connection_state::on_pong(std::uint64_t /*value*/) { return true; }
+/// Of several PINGs the newest alone is answered, so a later one will do.
+bool connection_state::on_pong(std::uint64_t value) {
+    if (last_ping_ != 0 && value >= last_ping_) answered_.set();
+    return true;
+}
 
 bool connection_state::on_goaway(const goaway_event& event) {
     peer_draining_ = true;
+    answered_.set();  // in effect: it makes no more calls
     if (event.reason != goaway_reason::draining) {
         not_begun_from_ = event.opens;
         if (!why_) {

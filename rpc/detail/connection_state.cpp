@@ -38,6 +38,11 @@ wire_settings settings_of(const connection_options& options, bool carries_handle
     return ours;
 }
 
+/// Of calls as many as have a number.
+amounts most_of(const connection_options& options) {
+    return amounts{options.memory_max(), no_limit, options.handles_held_max()};
+}
+
 /// The bytes with their handles, of which the peer gets duplicates.
 task<result<std::size_t>> send_with(any_stream& to, std::span<const std::byte> bytes,
                                     std::span<const unique_fd> handles) {
@@ -56,7 +61,7 @@ connection_state::connection_state(any_stream over, const service_table* offers,
     : stream_(std::move(over)),
       offers_(offers),
       options_(options),
-      account_(options.memory_max(), options.shared()),
+      account_(std::make_shared<limits_account>(most_of(options), options.shared())),
       ours_(settings_of(options, stream_.inside().carries_handles())),
       reader_(ours_),
       gate_(options.handles()) {
@@ -165,8 +170,12 @@ void connection_state::call_ended() noexcept {
     note_quiet();
 }
 
+bool connection_state::is_quiet() const noexcept {
+    return none_crosses_ && account_->taken(resource::calls) == 0 && made_.taken() == 0;
+}
+
 void connection_state::note_quiet() noexcept {
-    if (account_.calls() == 0 && made_.taken() == 0) quiet_.set();
+    if (is_quiet()) quiet_.set();
 }
 
 // --- for calls --------------------------------------------------------------------------------
@@ -201,7 +210,7 @@ void connection_state::add_large(message_outlet& outlet) noexcept {
 
 void connection_state::served(std::uint32_t stream, bool useful) noexcept {
     incoming_[stream].call = nullptr;
-    account_.leave_call();
+    account_->give_back(resource::calls, 1);
     constexpr std::uint32_t earned_by_a_call = 10;
     if (useful) cancels_.earn(earned_by_a_call);
     note_quiet();
@@ -282,7 +291,23 @@ void connection_state::after_arrival() {
         end(goaway_reason::too_much, std::to_string(output_.size()) +
                                          " bytes wait to be read by the peer, of at most " +
                                          std::to_string(2 * options_.output_max()));
+    } else if (!reader_.between_frames() && !std::exchange(watching_frame_, true)) {
+        tasks_.spawn(watch_frame(), "rpc frame");
     }
+}
+
+/// A peer that leaves a frame half-way holds memory, and has a time for it.
+task<void> connection_state::watch_frame() {
+    const auto begin_of_kept = [this] { return counters_.bytes_received - reader_.kept(); };
+    while (!reader_.between_frames() && !is_over()) {
+        const std::uint64_t before = begin_of_kept();
+        co_await sleep_for(options_.progress_within());
+        if (is_over() || reader_.between_frames() || begin_of_kept() != before) continue;
+        end(goaway_reason::timeout, "a frame has been on its way for " +
+                                        std::to_string(options_.progress_within().count()) +
+                                        " ms (progress_within)");
+    }
+    watching_frame_ = false;
 }
 
 task<void> connection_state::expect_greeting() {
@@ -293,8 +318,8 @@ task<void> connection_state::expect_greeting() {
     }
 }
 
-void connection_state::send_ping(std::uint64_t value) {
-    const auto ping = make_ping(value);
+void connection_state::send_ping() {
+    const auto ping = make_ping(++pings_sent_);
     output_.append(std::span(ping));
     wake_writer();
 }
@@ -306,7 +331,7 @@ task<void> connection_state::keep_alive(clock::duration wished) {
         co_await sleep_for(every);
         if (is_over()) co_return;
         if (counters_.bytes_received != before) continue;
-        send_ping(before);
+        send_ping();
         co_await sleep_for(2 * every);
         if (is_over()) co_return;
         if (counters_.bytes_received != before) continue;
@@ -324,7 +349,7 @@ task<void> connection_state::watch_abandoned() {
             continue;
         }
         const std::uint64_t before = counters_.bytes_received;
-        send_ping(before);
+        send_ping();
         co_await sleep_for(abandoned_time);
         if (counters_.bytes_received == before && made_.abandoned() > 0) {
             end(goaway_reason::timeout, "calls that were given up got no END, nor a PING a PONG");
@@ -349,7 +374,15 @@ task<void> connection_state::write() {
         }
         output_.load();
         while (!output_.next().empty()) {
-            auto sent = co_await write_some();
+            auto sent = co_await within(options_.progress_within(), write_some());
+            if (sent.error() == errc::timed_out && !stop_requested()) {
+                ++counters_.faults_of_peer;
+                co_return go_down(goaway_reason::timeout,
+                                  "the peer has read nothing for " +
+                                      std::to_string(options_.progress_within().count()) +
+                                      " ms, where " + std::to_string(output_.size()) +
+                                      " bytes wait for it (progress_within)");
+            }
             if (!sent) {
                 co_return go_down(goaway_reason::shutdown,
                                   "the connection broke: " + sent.error().message());
@@ -446,7 +479,13 @@ void connection_state::stop_calls() noexcept {
     handles_.clear();
     greeted_.set();
     quiet_.set();
+    answered_.set();
     admit();
+}
+
+/// The peer may have called before it could know that this side drains.
+bool connection_state::calls_may_cross() const noexcept {
+    return offers_ != nullptr && !offers_->interfaces().empty() && !peer_draining_;
 }
 
 task<void> connection_state::drain() {
@@ -456,8 +495,14 @@ task<void> connection_state::drain() {
         wake_writer();
         admit();
     }
+    if (!is_over() && calls_may_cross()) {
+        send_ping();
+        last_ping_ = pings_sent_;
+        co_await within(linger_time, answered_.wait());
+    }
+    none_crosses_ = true;
     std::error_code ended;
-    while (!is_over() && !ended && (account_.calls() > 0 || made_.taken() > 0)) {
+    while (!is_over() && !ended && !is_quiet()) {
         quiet_.reset();
         ended = co_await quiet_.wait();
     }

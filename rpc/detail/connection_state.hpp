@@ -12,6 +12,7 @@
 #include <conduit/rpc/detail/out_buffer.hpp>
 #include <conduit/rpc/detail/outgoing_call.hpp>
 #include <conduit/rpc/detail/outgoing_table.hpp>
+#include <conduit/rpc/detail/queue_guard.hpp>
 #include <conduit/rpc/detail/shared_limits.hpp>
 #include <conduit/rpc/detail/token_bucket.hpp>
 #include <conduit/rpc/detail/wire.hpp>
@@ -61,9 +62,8 @@ public:
     void wait_for_room(message_outlet& outlet) noexcept { room_waiters_.push_back(&outlet); }
     void forget_room(message_outlet& outlet) noexcept;
     void add_large(message_outlet& outlet) noexcept;
-    bool charge(std::size_t bytes) noexcept { return account_.charge(bytes); }
-    void release(std::size_t bytes) noexcept { account_.release(bytes); }
-    std::size_t memory_left() const noexcept { return account_.memory_left(); }
+    /// What the peer takes; outlives the connection where something is charged to it.
+    const std::shared_ptr<limits_account>& account() const noexcept { return account_; }
     /// So many frames may come about a call that ends here before the peer can know of it.
     void expect_late(std::uint32_t frames) noexcept { late_frames_ += frames; }
     const wire_settings& theirs() const noexcept { return theirs_; }
@@ -86,6 +86,16 @@ public:
     }
     clock::time_point begin_run() const noexcept;
     void end_run(clock::time_point at) noexcept { last_end_ = at; }
+    /// Guards the server against a queue of calls; null where it is none of a server.
+    queue_guard* queue() const noexcept {
+        return options_.shared() != nullptr ? &options_.shared()->all().queue : nullptr;
+    }
+    const std::vector<std::shared_ptr<serving_interceptor>>& serving() const noexcept {
+        return options_.serving();
+    }
+    const std::vector<std::shared_ptr<calling_interceptor>>& calling() const noexcept {
+        return options_.calling();
+    }
     const std::optional<credentials>& peer() const noexcept { return peer_; }
     connection_counters& counters() noexcept { return counters_; }
     std::size_t handles_max() const noexcept;
@@ -104,7 +114,7 @@ public:
     void start_draining();
     task<void> until_ended();
     void close_now() noexcept;
-    std::size_t served_now() const noexcept { return account_.calls(); }
+    std::size_t served_now() const noexcept { return account_->taken(resource::calls); }
 
 private:
     struct incoming_entry {
@@ -132,9 +142,10 @@ private:
     task<void> finish_writing();
     task<void> force_down();
     task<void> expect_greeting();
-    void send_ping(std::uint64_t value);
+    void send_ping();
     task<void> keep_alive(clock::duration wished);
     task<void> watch_abandoned();
+    task<void> watch_frame();
     void arrived(std::span<const std::byte> bytes, ancillary_data* along);
     /// The handles that came along are taken, or end the connection.
     bool let_in(ancillary_data& along);
@@ -153,6 +164,9 @@ private:
     bool gathered(incoming_entry& entry, std::uint32_t stream);
     bool data_of_ours(const data_event& event, std::vector<unique_fd> handles);
     bool data_of_theirs(const data_event& event, std::vector<unique_fd> handles);
+    message_inlet::verdict take_message(message_inlet& inlet, const message_piece& piece,
+                                        std::vector<unique_fd> handles);
+    std::string refusal_text(message_inlet::verdict said, const message_piece& piece) const;
     bool flow_error(message_inlet::verdict said, std::uint32_t stream);
     bool refuse_open(std::uint32_t stream, status code, std::string_view text);
     incoming_entry* incoming(std::uint32_t stream) noexcept;
@@ -167,12 +181,14 @@ private:
     void fill_output();
     void make_room_known() noexcept;
     void admit() noexcept;
+    bool calls_may_cross() const noexcept;
+    bool is_quiet() const noexcept;
     void note_quiet() noexcept;
 
     any_stream stream_;
     const service_table* offers_;
     connection_options options_;
-    limits_account account_;
+    std::shared_ptr<limits_account> account_;
     wire_settings ours_;
     wire_settings theirs_;
     frame_reader reader_;
@@ -208,9 +224,12 @@ private:
     std::uint64_t late_frames_ = 0;  // that are no glitches
     token_bucket pings_{1000, 33};
     std::optional<std::uint64_t> pong_;
+    std::uint64_t pings_sent_ = 0;
+    std::uint64_t last_ping_ = 0;  // behind the GOAWAY that says that this side drains; 0: none
 
     event work_;        // for the writer
     event greeted_;     // the peer's settings have come
+    event answered_;    // that last ping
     event quiet_;       // no call is under way, while draining
     event peer_ended_;  // nothing more comes
     event down_event_;
@@ -222,6 +241,8 @@ private:
     bool ending_ = false;
     bool down_ = false;
     bool watching_abandoned_ = false;
+    bool watching_frame_ = false;
+    bool none_crosses_ = false;  // no call of the peer is on its way that may be begun
     std::uint32_t not_begun_from_ = 0xffff'ffff;  // as the peer's GOAWAY said
     bool peer_goes_ = false;                      // and has said its last word
 

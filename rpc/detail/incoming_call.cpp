@@ -2,6 +2,7 @@
 #include <conduit/rpc/codec.hpp>
 #include <conduit/rpc/detail/connection_state.hpp>
 #include <conduit/rpc/detail/incoming_call.hpp>
+#include <conduit/rpc/detail/serve.hpp>
 #include <conduit/runtime/frame_pool.hpp>
 #include <conduit/runtime/loop.hpp>
 
@@ -45,10 +46,12 @@ incoming_call::~incoming_call() {
     if (!ended_ && !on_->is_over()) {
         fail(fault(status::cancelled, "the procedure was ended before it had a result"));
     }
+    if (watches_) tell_watches(status::cancelled, "the connection has ended", clock::now());
     if (outlet_) outlet_->close();
     on_->expect_late((inlet_ ? inlet_->messages_to_come() : 0) + (outlet_ ? late_credits : 0));
     inlet_.reset();
-    on_->release(charged_);
+    on_->account()->give_back(resource::memory, charged_.memory);
+    on_->account()->give_back(resource::handles, charged_.handles);
     on_->served(stream_, cancelled_ == stop_reason::none && !refused_);
 }
 
@@ -60,22 +63,83 @@ void incoming_call::set_deadline(std::uint64_t microseconds) noexcept {
     deadline_ = saturating_add(arrived_, left);
 }
 
-bool incoming_call::charge(std::size_t bytes) noexcept {
-    if (!on_->charge(bytes)) return false;
-    charged_ += bytes;
+bool incoming_call::take_metadata(std::span<const std::byte> bytes, std::string& why) {
+    if (!charge(4 * bytes.size())) {  // about what the strings take
+        why = on_->account()->text(resource::memory);
+        return false;
+    }
+    auto given = std::make_unique<rpc::metadata>();
+    if (!rpc::metadata::decode(bytes, *given, why)) return false;
+    metadata_ = std::move(given);
+    return true;
+}
+
+bool incoming_call::charge(resource what, std::size_t n) noexcept {
+    if (!on_->account()->take(what, n)) return false;
+    charged_.of(what) += n;
     return true;
 }
 
 decode_limits incoming_call::limits_for(std::size_t wire_bytes) const noexcept {
     decode_limits limits = decode_limits::for_message(wire_bytes);
-    return limits.output_bytes(std::min(limits.output_bytes(), on_->memory_left()));
+    return limits.output_bytes(
+        std::min(limits.output_bytes(), on_->account()->left(resource::memory)));
 }
 
-void incoming_call::begin_run() noexcept {
+bool incoming_call::begin_run() {
     started_ = on_->begin_run();
+    if (!is_worth_beginning()) return false;
     where_ = &current_context();
     where_->set_value(&call_key, &self_);
     if (cancelled_ != stop_reason::none) where_->request_stop(cancelled_);
+    return on_->serving().empty() || ask_interceptors();
+}
+
+/// Not where nobody waits for the answer any more, nor where answering would make others wait too
+/// long.
+bool incoming_call::is_worth_beginning() {
+    if (deadline_ <= started_) [[unlikely]] {
+        refuse(status::deadline_exceeded,
+               std::string(method()) + ": the caller's deadline passed before it was begun");
+        return false;
+    }
+    queue_guard* guard = on_->queue();
+    const clock::duration waited = started_ - arrived_;
+    if (guard == nullptr || !guard->refuses(waited, started_)) [[likely]]
+        return true;
+    using std::chrono::milliseconds;
+    const auto count = [](clock::duration time) {
+        return std::to_string(std::chrono::duration_cast<milliseconds>(time).count()) + " ms";
+    };
+    refuse(status::resource_exhausted,
+           std::string(method()) + ": the server is overloaded: the call has waited for " +
+               count(waited) + ", where " + count(guard->target()) + " are wanted (queue_target)",
+           std::chrono::duration_cast<milliseconds>(guard->interval()));
+    return false;
+}
+
+bool incoming_call::ask_interceptors() {
+    watches_ = std::make_unique<call_watches>();
+    try {
+        for (const auto& each : on_->serving()) watches_->add(each->begin(*this));
+        return true;
+    } catch (const fault& why) {
+        refuse(why);
+    } catch (...) {
+        answer_refusal(*this);
+    }
+    return false;
+}
+
+void incoming_call::tell_watches(status code, std::string_view text,
+                                 clock::time_point now) noexcept {
+    using std::chrono::microseconds;
+    call_end how;
+    how.code = code;
+    how.text = text;
+    how.queued = std::chrono::duration_cast<microseconds>(started_ - arrived_);
+    how.ran = std::chrono::duration_cast<microseconds>(now - started_);
+    std::exchange(watches_, nullptr)->ended(how);
 }
 
 bool incoming_call::is_ready() const noexcept {
@@ -97,6 +161,7 @@ std::byte* incoming_call::write_end(std::byte* at, status code, std::uint8_t fla
     at = put_u32(at, microseconds(now - started_));
     on_->end_run(now);
     ended_ = true;
+    if (watches_ && code == status::ok) tell_watches(code, {}, now);
     return at;
 }
 
@@ -139,10 +204,17 @@ void incoming_call::reply_nothing() {
     on_->wake_writer();
 }
 
-void incoming_call::refuse(status code, const std::string& text) {
+void incoming_call::refuse(status code, const std::string& text,
+                           std::optional<std::chrono::milliseconds> retry_after) {
+    fault why(code, text);
+    if (retry_after) why.retry_after(*retry_after);
+    refuse(why);
+}
+
+void incoming_call::refuse(const fault& why) {
     ++on_->counters().calls_refused;
     refused_ = true;
-    end_with_fault(fault(code, text), frame_flag::not_started);
+    end_with_fault(why, frame_flag::not_started);
 }
 
 void incoming_call::fail(const fault& why) { end_with_fault(why, 0); }
@@ -169,6 +241,7 @@ void incoming_call::end_with_fault(const fault& why, std::uint8_t flags) {
     const status code = why.code() == status::ok ? status::unknown : why.code();
     at = write_end(at, code, static_cast<std::uint8_t>(frame_flag::message | flags), size);
     encode_fields(at, text, retry_after, type, details);
+    if (watches_) tell_watches(code, text, clock::now());
     on_->wake_writer();
 }
 

@@ -8,7 +8,7 @@
 //     }
 //
 //     job_coroutine<void> run_add(...) {
-//         call->begin_run();
+//         if (!call->begin_run()) co_return;
 //         double sum = co_await object.add(lhs, rhs);         // within(call->deadline(), ...)
 //         auto may = co_await call->until_ready();            // room in the output
 //         if (!may) co_return;
@@ -21,16 +21,22 @@
 
 #include <conduit/rpc/call_info.hpp>
 #include <conduit/rpc/decode_limits.hpp>
+#include <conduit/rpc/detail/call_watches.hpp>
 #include <conduit/rpc/detail/message_flow.hpp>
 #include <conduit/rpc/detail/method_row.hpp>
+#include <conduit/rpc/detail/shared_limits.hpp>
 #include <conduit/rpc/fault.hpp>
 #include <conduit/runtime/clock.hpp>
 #include <conduit/runtime/task_group.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace conduit::rpc::detail {
@@ -50,18 +56,22 @@ public:
     /// Runs the procedure, which owns this call, as a job of the connection.
     void start(job_coroutine<void> procedure);
 
-    /// END: the procedure was not begun.
-    void refuse(status code, const std::string& text);
+    /// END: the procedure was not begun. Where it is for want of room, says when to come back.
+    void refuse(status code, const std::string& text,
+                std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
+    void refuse(const fault& why);
 
-    /// What the arguments cost when decoded: charged to the connection as long as the call lives.
-    /// False when it has no room; then refuse().
-    bool charge(std::size_t bytes) noexcept;
+    /// What the arguments cost when decoded, and the handles among them: charged to the connection
+    /// as long as the call lives. False when it has no room; then refuse().
+    bool charge(std::size_t bytes) noexcept { return charge(resource::memory, bytes); }
+    bool charge(resource what, std::size_t n) noexcept;
     /// For decoding arguments of so many bytes: not beyond what can be charged then.
     decode_limits limits_for(std::size_t wire_bytes) const noexcept;
 
     /// The procedure begins, in the context of the running job: that is what CANCEL stops and where
-    /// this_call() looks. Until here the call was queued.
-    void begin_run() noexcept;
+    /// this_call() looks. Until here the call was queued. False where it was refused instead:
+    /// it has waited for too long, or an interceptor said no.
+    [[nodiscard]] bool begin_run();
     bool has_deadline() const noexcept { return deadline_ != clock::time_point::max(); }
 
     /// Waits until the output has room. Fails as message_outlet::until_ready() does.
@@ -103,6 +113,8 @@ public:
         return method_row_->response_stream && !ended_ ? &outlet() : outlet_.get();
     }
     void set_deadline(std::uint64_t microseconds) noexcept;
+    /// False, with the reason in `why`, where it is none or has no room.
+    bool take_metadata(std::span<const std::byte> bytes, std::string& why);
 
 private:
     friend class connection_state;
@@ -111,6 +123,9 @@ private:
     /// The header and the times of END at `at`; yields the place behind.
     std::byte* write_end(std::byte* at, status code, std::uint8_t flags, std::size_t body) noexcept;
     void end_with_fault(const fault& why, std::uint8_t flags);
+    bool is_worth_beginning();
+    bool ask_interceptors();
+    void tell_watches(status code, std::string_view text, clock::time_point now) noexcept;
 
     connection_state* on_;
     const method_row* method_row_;
@@ -119,13 +134,14 @@ private:
     std::uint32_t stream_;
     clock::time_point arrived_{};
     clock::time_point started_{};
-    std::size_t charged_ = 0;
+    amounts charged_;
     context* where_ = nullptr;
     stop_reason cancelled_ = stop_reason::none;
     bool ended_ = false;
     bool refused_ = false;
     std::size_t begun_size_ = 0;
     std::vector<unique_fd> handles_;
+    std::unique_ptr<call_watches> watches_;
     std::unique_ptr<message_outlet> outlet_;
     std::unique_ptr<message_inlet> inlet_;
 };

@@ -196,12 +196,20 @@ result<void> message_outlet::wait_operation::await_resume() const {
 
 // --- inlet ------------------------------------------------------------------------------------
 
-message_inlet::~message_inlet() { forget(); }
+message_inlet::message_inlet(connection_state& on, std::uint32_t stream,
+                             std::uint32_t window) noexcept
+    : on_(&on), account_(on.account()), stream_(stream), window_(window), allowed_(window) {}
 
-void message_inlet::forget() noexcept {
-    if (on_ == nullptr) return;
-    on_->release(std::exchange(reserved_, 0) + std::exchange(overdrawn_, 0));
-    on_ = nullptr;
+message_inlet::~message_inlet() {
+    for (const message& each : messages_) {
+        account_->give_back(resource::handles, each.handles_charged);
+    }
+    account_->give_back(resource::memory, reserved_ + overdrawn_);
+}
+
+void message_inlet::release(std::size_t& charged, std::size_t bytes) noexcept {
+    charged -= bytes;
+    account_->give_back(resource::memory, bytes);
 }
 
 message_inlet::verdict message_inlet::take(const message_piece& piece,
@@ -215,13 +223,14 @@ message_inlet::verdict message_inlet::take(const message_piece& piece,
             allowed_ -= static_cast<std::int64_t>(bytes + (first ? message_cost : 0));
         }
         if (first && piece.sized) {
-            if (!on_->charge(piece.size)) return verdict::no_memory;
+            if (!account_->take(resource::memory, piece.size)) return verdict::no_memory;
             reserved_ += piece.size;
             give_credit(from == origin::data ? piece.size + message_cost
                                              : piece.size - static_cast<std::uint32_t>(bytes));
         } else if (allowed_ < 0 && !charge_overdraft()) {
             return verdict::no_memory;
         }
+        if (!account_->take(resource::handles, handles.size())) return verdict::no_handles;
         keep(piece, first, std::move(handles));
     }
     if (piece.fin) {
@@ -236,7 +245,7 @@ message_inlet::verdict message_inlet::take(const message_piece& piece,
 bool message_inlet::charge_overdraft() noexcept {
     const auto beyond = static_cast<std::size_t>(-allowed_);
     if (beyond <= overdrawn_) return true;
-    if (!on_->charge(beyond - overdrawn_)) return false;
+    if (!account_->take(resource::memory, beyond - overdrawn_)) return false;
     overdrawn_ = beyond;
     return true;
 }
@@ -264,6 +273,7 @@ void message_inlet::keep(const message_piece& piece, bool first, std::vector<uni
     if (first && piece.sized) bytes_.reserve(bytes_.size() + piece.size);  // it is charged
     bytes_.insert(bytes_.end(), piece.bytes.begin(), piece.bytes.end());
     if (missing_ != 0) return;
+    messages_.back().handles_charged = handles.size();
     messages_.back().handles = std::move(handles);
     ++whole_;
 }
@@ -277,11 +287,10 @@ void message_inlet::pop() noexcept {
     const message& oldest = messages_.front();
     read_ += oldest.size;
     --whole_;
-    if (on_ != nullptr && oldest.cut) {
-        release_front();
-    } else if (on_ != nullptr) {
+    release_front();
+    if (!oldest.cut && !ended_) {
         owed_ += oldest.size + message_cost;
-        if (owed_ >= window_ / 2 && !ended_) give_credit(std::exchange(owed_, 0));
+        if (owed_ >= window_ / 2) give_credit(std::exchange(owed_, 0));
     }
     messages_.pop_front();
     if (read_ == bytes_.size()) {
@@ -296,15 +305,13 @@ void message_inlet::pop() noexcept {
 
 void message_inlet::release_front() noexcept {
     message& oldest = messages_.front();
-    if (on_ == nullptr || !oldest.charged) return;
-    oldest.charged = false;
-    on_->release(oldest.size);
-    reserved_ -= oldest.size;
+    account_->give_back(resource::handles, std::exchange(oldest.handles_charged, 0));
+    if (std::exchange(oldest.charged, false)) release(reserved_, oldest.size);
 }
 
 void message_inlet::give_credit(std::uint32_t bytes) {
     allowed_ += bytes;
-    if (overdrawn_ != 0 && allowed_ >= 0) on_->release(std::exchange(overdrawn_, 0));
+    if (allowed_ >= 0) release(overdrawn_, overdrawn_);
     const bool ours = (stream_ & receivers_stream) == 0;
     const small_frame frame = make_credit(stream_ & ~receivers_stream, ours, bytes);
     on_->output().append(std::span(frame));
@@ -312,12 +319,24 @@ void message_inlet::give_credit(std::uint32_t bytes) {
 }
 
 void message_inlet::end(std::exception_ptr why) noexcept {
-    if (missing_ != 0 && !messages_.empty()) messages_.pop_back();
-    missing_ = 0;
+    drop_piece();
     if (!ended_) failure_ = std::move(why);
     ended_ = true;
-    forget();
+    on_ = nullptr;
     wake();
+}
+
+/// A message that has come in part stays so.
+void message_inlet::drop_piece() noexcept {
+    if (missing_ == 0) return;
+    const message& last = messages_.back();
+    bytes_.resize(bytes_.size() - (last.size - missing_));
+    missing_ = 0;
+    if (last.charged) {
+        bytes_.shrink_to_fit();
+        release(reserved_, last.size);
+    }
+    messages_.pop_back();
 }
 
 void message_inlet::wake() noexcept {

@@ -35,6 +35,7 @@
 namespace conduit::rpc::detail {
 
 class connection_state;
+class limits_account;
 
 /// How many CREDITs may be on their way for a call that has ended: they give half a window each.
 inline constexpr std::uint32_t late_credits = 4;
@@ -153,8 +154,7 @@ inline message_outlet::wait_operation message_outlet::until_sent() noexcept {
 /// Queues the messages of a call until they are taken. One task at a time; belongs to its call.
 class message_inlet {
 public:
-    message_inlet(connection_state& on, std::uint32_t stream, std::uint32_t window) noexcept
-        : on_(&on), stream_(stream), window_(window), allowed_(window) {}
+    message_inlet(connection_state& on, std::uint32_t stream, std::uint32_t window) noexcept;
     message_inlet(const message_inlet&) = delete;
     message_inlet& operator=(const message_inlet&) = delete;
     ~message_inlet();
@@ -168,11 +168,11 @@ public:
     /// The oldest message. To be called after next() said true, until pop().
     received_message front() noexcept;
     void pop() noexcept;
-    /// The memory of front() is no longer charged: it is about to be decoded and popped.
+    /// Nothing of front() is charged any more: it is about to be decoded and popped.
     void release_front() noexcept;
 
     // For the connection.
-    enum class verdict : std::uint8_t { taken, no_memory, no_credit, misfit };
+    enum class verdict : std::uint8_t { taken, too_long, no_memory, no_handles, no_credit, misfit };
     enum class origin : std::uint8_t { data, open };  // what comes in OPEN costs no credit
     verdict take(const message_piece& piece, std::vector<unique_fd> handles, origin from);
     bool has_message() const noexcept { return has_front(); }
@@ -180,7 +180,8 @@ public:
     bool is_amid() const noexcept { return missing_ != 0; }
     /// How many the peer may still send at most, by the credit it has.
     std::uint32_t messages_to_come() const noexcept;
-    /// No more comes; the connection may go before what is here is read.
+    /// No more comes, and what came in part is dropped. The connection may go before the rest is
+    /// read; it stays charged until then.
     void end(std::exception_ptr why = nullptr) noexcept;
     /// Why it ended before its time, or null.
     const std::exception_ptr& failure() const noexcept { return failure_; }
@@ -189,6 +190,7 @@ private:
     friend class next_operation;
     struct message {
         std::vector<unique_fd> handles;
+        std::size_t handles_charged = 0;
         std::uint32_t size = 0;
         bool cut = false;  // its credit was given when it began
         bool charged = false;
@@ -199,9 +201,11 @@ private:
     bool charge_overdraft() noexcept;
     void give_credit(std::uint32_t bytes);
     void wake() noexcept;
-    void forget() noexcept;
+    void drop_piece() noexcept;
+    void release(std::size_t& charged, std::size_t bytes) noexcept;
 
-    connection_state* on_;
+    connection_state* on_;  // null when it has ended
+    std::shared_ptr<limits_account> account_;
     std::uint32_t stream_;
     std::uint32_t window_;
     std::int64_t allowed_;          // what the peer may still send

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -24,6 +23,9 @@ std::optional<std::uint64_t> microseconds_left(clock::duration usual) {
     const auto us = std::chrono::ceil<std::chrono::microseconds>(left).count();
     return static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0));
 }
+
+/// Of what stands before the message in OPEN: deadline, name, metadata, size.
+constexpr std::size_t preamble_max = 8 + 256 + 2 + metadata_max + 4;
 
 fault fault_of(const end_event& event) {
     std::string text;
@@ -49,6 +51,12 @@ outgoing_call::outgoing_call(connection_state& on, const method_row& method)
 
 outgoing_call::~outgoing_call() {
     if (over_) return;
+    if (watches_) {
+        call_end how;
+        how.code = status::cancelled;
+        how.text = "the call was given up";
+        std::exchange(watches_, nullptr)->ended(how);
+    }
     if (!launched_) {
         if (header_ != nullptr) on_->output().undo(begun_at_);
         on_->made().release(stream_);
@@ -73,23 +81,59 @@ std::byte* outgoing_call::begin(std::size_t size) {
     const connection_state::alias named = on_->alias_of(*method_);
     alias_ = named.number;
     names_ = named.is_new;
-    if (size > std::min<std::size_t>(whole_message_max, theirs.frame_max - metadata_max)) {
+    gather_metadata();
+    if (size > std::min<std::size_t>(whole_message_max, theirs.frame_max - preamble_max)) {
         large_ = std::make_unique<large_message>(size);
         return large_->bytes.get();
     }
     begun_at_ = on_->output().end();
-    const std::size_t preamble =
-        (deadline_us_ ? 8 : 0) + (names_ ? 1 + method_->full_name.size() : 0);
-    header_ = on_->output().append(frame_header_size + preamble + size);
-    return header_ + frame_header_size + preamble;
+    header_ = on_->output().append(frame_header_size + preamble_size() + size);
+    return header_ + frame_header_size + preamble_size();
+}
+
+/// Asks the interceptors, too.
+void outgoing_call::gather_metadata() {
+    const metadata* nearest = find_value(metadata_key);
+    if (nearest == nullptr && on_->calling().empty()) [[likely]]
+        return;
+    call_request request(method_->full_name, nearest != nullptr ? *nearest : metadata());
+    if (!on_->calling().empty()) {
+        watches_ = std::make_unique<call_watches>();
+        try {
+            for (const auto& each : on_->calling()) watches_->add(each->begin(request));
+        } catch (fault& why) {
+            why.ran(false, true);
+            throw;
+        }
+    }
+    if (request.metadata().empty()) return;
+    const std::size_t size = request.metadata().encoded_size();
+    if (size > metadata_max) {
+        throw fault(status::resource_exhausted,
+                    std::string(method_->full_name) + ": metadata of " + std::to_string(size) +
+                        " bytes, where at most " + std::to_string(metadata_max) + " are sent")
+            .ran(false, false);
+    }
+    metadata_ = std::make_unique<std::vector<std::byte>>(size);
+    request.metadata().encode(metadata_->data());
+}
+
+std::size_t outgoing_call::preamble_size() const noexcept {
+    return (deadline_us_ ? 8 : 0) + (names_ ? 1 + method_->full_name.size() : 0) +
+           (metadata_ ? 2 + metadata_->size() : 0);
 }
 
 std::byte* outgoing_call::write_preamble(std::byte* at) const noexcept {
     if (deadline_us_) at = put_u64(at, *deadline_us_);
-    if (!names_) return at;
-    *at++ = static_cast<std::byte>(method_->full_name.size());
-    std::memcpy(at, method_->full_name.data(), method_->full_name.size());
-    return at + method_->full_name.size();
+    if (names_) {
+        *at++ = static_cast<std::byte>(method_->full_name.size());
+        at = std::ranges::copy(std::as_bytes(std::span(method_->full_name)), at).out;
+    }
+    if (metadata_) {
+        at = put_u16(at, static_cast<std::uint16_t>(metadata_->size()));
+        at = std::ranges::copy(*metadata_, at).out;
+    }
+    return at;
 }
 
 void outgoing_call::launch() {
@@ -107,14 +151,14 @@ void outgoing_call::launch() {
     header.flags = frame_flag::message;
     if (deadline_us_) header.flags |= frame_flag::deadline;
     if (names_) header.flags |= frame_flag::name;
+    if (metadata_) header.flags |= frame_flag::meta;
 
     if (large_ != nullptr) {
         header.flags |= frame_flag::sized | frame_flag::more;
-        const std::size_t preamble =
-            (deadline_us_ ? 8 : 0) + (names_ ? 1 + method_->full_name.size() : 0);
+        const std::size_t preamble = preamble_size();
         // Less than the whole, for begin() cuts only what is above that.
         const std::size_t piece =
-            std::min<std::size_t>(piece_max, on_->theirs().frame_max - metadata_max);
+            std::min<std::size_t>(piece_max, on_->theirs().frame_max - preamble_max);
         begun_at_ = out.end();
         header_ = out.append(frame_header_size + preamble + 4 + piece);
         header.length = static_cast<std::uint32_t>(preamble + 4 + piece);
@@ -217,10 +261,29 @@ void outgoing_call::fail(std::exception_ptr why) noexcept {
     finish();
 }
 
+void outgoing_call::tell_watches() noexcept {
+    call_end how;
+    how.queued = std::chrono::microseconds(queue_us_);
+    how.ran = std::chrono::microseconds(run_us_);
+    const auto watches = std::exchange(watches_, nullptr);
+    try {
+        if (failure_) std::rethrow_exception(failure_);
+        watches->ended(how);
+    } catch (const fault& why) {
+        how.code = why.code();
+        how.text = why.text();
+        watches->ended(how);
+    } catch (...) {  // a parameter stream threw
+        how.code = status::cancelled;
+        watches->ended(how);
+    }
+}
+
 void outgoing_call::finish() noexcept {
     over_ = true;
     if (outlet_) outlet_->close();
     if (inlet_) inlet_->end(failure_);
+    if (watches_) tell_watches();
     if (is_waiting()) complete(0);
 }
 

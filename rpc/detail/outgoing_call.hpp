@@ -13,6 +13,7 @@
 
 #pragma once
 
+#include <conduit/rpc/detail/call_watches.hpp>
 #include <conduit/rpc/detail/message_flow.hpp>
 #include <conduit/rpc/detail/method_row.hpp>
 #include <conduit/rpc/fault.hpp>
@@ -93,7 +94,10 @@ private:
     void finish() noexcept;
     void cancel_here(std::error_code why) noexcept;
     void tell_peer(status why) noexcept;
+    void gather_metadata();
+    std::size_t preamble_size() const noexcept;
     std::byte* write_preamble(std::byte* at) const noexcept;
+    void tell_watches() noexcept;
 
     connection_state* on_;
     const method_row* method_;
@@ -113,6 +117,8 @@ private:
     bool over_ = false;
     bool ended_by_peer_ = false;
     std::vector<unique_fd> handles_;
+    std::unique_ptr<std::vector<std::byte>> metadata_;  // encoded
+    std::unique_ptr<call_watches> watches_;
     std::unique_ptr<message_outlet> outlet_;
     std::unique_ptr<message_inlet> inlet_;
     std::unique_ptr<large_message> large_;

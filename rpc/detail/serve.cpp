@@ -78,6 +78,8 @@ void answer_failure(incoming_call& call, describe_function listed) noexcept {
     }
 }
 
+void answer_refusal(incoming_call& call) { call.refuse(fault_of_current(call)); }
+
 void refuse_arguments(incoming_call& call, const decode_result& decoded) {
     const bool too_much = decoded.code() == decode_errc::too_much_output;
     call.refuse(too_much ? status::resource_exhausted : status::invalid_argument,

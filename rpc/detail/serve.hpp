@@ -31,6 +31,9 @@ using describe_function = bool (*)(fault& into);
 /// In a handler: ends the call with what stands for the current exception.
 void answer_failure(incoming_call& call, describe_function listed) noexcept;
 
+/// In a handler: refuses the call for what the current exception, thrown by an interceptor, says.
+void answer_refusal(incoming_call& call);
+
 void refuse_arguments(incoming_call& call, const decode_result& decoded);
 void refuse_for_memory(incoming_call& call) noexcept;
 /// In a handler: refuses for what the current exception says.
@@ -132,8 +135,8 @@ private:
                                    arguments decoded) {
         const std::unique_ptr<incoming_call> call = std::move(owned);
         arguments given = std::move(decoded);
-        call->begin_run();
         try {
+            if (!call->begin_run()) co_return;
             if constexpr (std::is_void_v<typename shape::value>) {
                 if (call->has_deadline()) {
                     co_await within(call->deadline(), invoke(*object, *call, given));

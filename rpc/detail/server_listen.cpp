@@ -26,12 +26,16 @@ constexpr const char* beyond_loopback =
     throw fault(code, "cannot listen at " + quoted(where) + ": " + why);
 }
 
-std::optional<std::uint32_t> user_of(const unix_stream& peer) {
+/// Those who count as one, for people.
+std::string user_of(const unix_stream& peer) {
     const auto who = peer.connected_by();
-    return who ? std::optional(who->uid) : std::nullopt;
+    return who ? "user " + std::to_string(who->uid) : std::string();
 }
 
-std::optional<std::uint32_t> user_of(const tcp_stream& /*peer*/) { return std::nullopt; }
+std::string user_of(const tcp_stream& peer) {
+    const auto at = peer.peer_address();
+    return at ? "host " + at->host() : std::string();
+}
 
 /// One more listener, for as long as it lives.
 class listening_guard {
@@ -140,9 +144,9 @@ task<void> server_state::accept_from(Listener listener, std::string name) {
             }
             co_return;
         }
-        const auto user = user_of(*peer);
+        std::string user = user_of(*peer);
         co_await until_room_for_stranger();
-        take(any_stream(std::move(*peer)), where, user);
+        take(any_stream(std::move(*peer)), where, std::move(user));
     }
 }
 
@@ -162,7 +166,7 @@ task<void> server_state::take_hellos(std::string path, fifo_record_reader hellos
         const auto pair = pair_named_by(*record, where);
         if (pair) {
             co_await until_room_for_stranger();
-            take(open_named_pair(*pair), "fifo:" + where, std::nullopt);
+            take(open_named_pair(*pair), "fifo:" + where, std::string());
             continue;
         }
         ++counters_.accepted;

@@ -84,10 +84,12 @@ private:
 server_state::server_state(server_options options)
     : options_(std::move(options)),
       each_(options_.each()),
+      limits_(std::make_shared<shared_limits>(
+          amounts{options_.memory_max(), options_.calls_max(), options_.handles_held_max()},
+          options_.queue_target())),
       describes_(offers_),
       connections_(scheduler::current().guests().group_context()),
       listeners_(scheduler::current().guests().group_context()) {
-    each_.share(std::make_shared<shared_limits>(options_.memory_max(), options_.calls_max()));
     offers_.add<describer>(describes_);
 }
 
@@ -102,15 +104,14 @@ void server_state::add(const interface_row& row, void* object) {
 
 void server_state::serve(any_stream over, std::string name) {
     begun_ = true;
-    take(std::move(over), std::move(name), std::nullopt);
+    take(std::move(over), std::move(name), std::string());
 }
 
-void server_state::take(any_stream over, std::string name, std::optional<std::uint32_t> user) {
-    take(opened(std::move(over)), std::move(name), user);
+void server_state::take(any_stream over, std::string name, std::string user) {
+    take(opened(std::move(over)), std::move(name), std::move(user));
 }
 
-void server_state::take(task<result<any_stream>> opening, std::string name,
-                        std::optional<std::uint32_t> user) {
+void server_state::take(task<result<any_stream>> opening, std::string name, std::string user) {
     ++counters_.accepted;
     std::string why = draining_ ? "the server is ending" : no_room_for(user);
     if (!why.empty()) {
@@ -124,9 +125,9 @@ void server_state::take(task<result<any_stream>> opening, std::string name,
     }
     const auto self = sessions_.emplace(sessions_.end());
     self->name = std::move(name);
-    self->user = user;
+    self->user = std::move(user);
     ++strangers_;
-    if (user) ++of_user_[*user];
+    if (!self->user.empty()) ++of_user_[self->user];
     try {
         self->running.emplace(connections_.spawn(live(self, std::move(opening)), "rpc session"));
     } catch (const std::bad_alloc&) {
@@ -135,18 +136,17 @@ void server_state::take(task<result<any_stream>> opening, std::string name,
     }
 }
 
-std::string server_state::no_room_for(std::optional<std::uint32_t> user) const {
+std::string server_state::no_room_for(const std::string& user) const {
     if (sessions_.size() >= options_.connections_max()) {
         return "there are " + std::to_string(sessions_.size()) + " connections, of at most " +
                std::to_string(options_.connections_max()) + " (connections_max)";
     }
-    if (!user) return {};
-    const auto found = of_user_.find(*user);
+    if (user.empty()) return {};
+    const auto found = of_user_.find(user);
     const std::size_t theirs = found == of_user_.end() ? 0 : found->second;
     if (theirs < options_.connections_per_user_max()) return {};
-    return "user " + std::to_string(*user) + " has " + std::to_string(theirs) +
-           " connections, of at most " + std::to_string(options_.connections_per_user_max()) +
-           " (connections_per_user_max)";
+    return user + " has " + std::to_string(theirs) + " connections, of at most " +
+           std::to_string(options_.connections_per_user_max()) + " (connections_per_user_max)";
 }
 
 task<void> server_state::say_no(task<result<any_stream>> opening, std::string why) {
@@ -180,13 +180,18 @@ task<void> server_state::talk(session_position self, task<result<any_stream>> op
     }
     const bool is_welcome = co_await check_sender(*self, *stream);
     if (!is_welcome) co_return;
-    connection link(std::move(*stream), offers_, each_);
+    connection link(std::move(*stream), offers_, limits_of(*self));
     self->link = &link;
     const auto stopped = co_await link.until_greeted();
     if (!stopped) met(self);
     co_await link.until_ended();
     note_end(*self, link);
     self->link = nullptr;
+}
+
+connection_options server_state::limits_of(const session& one) const {
+    connection_options limits = each_;
+    return limits.share(limits_->user(one.user));
 }
 
 /// A socket may have been handed on since it was connected: who sends the first bytes counts too.
@@ -214,8 +219,8 @@ void server_state::met(session_position self) noexcept {
 
 void server_state::gone(session_position self) noexcept {
     met(self);
-    if (self->user) {
-        const auto found = of_user_.find(*self->user);
+    if (!self->user.empty()) {
+        const auto found = of_user_.find(self->user);
         if (--found->second == 0) of_user_.erase(found);
     }
     sessions_.erase(self);

@@ -11,6 +11,7 @@
 #include <conduit/rpc/connection.hpp>
 #include <conduit/rpc/describe.hpp>
 #include <conduit/rpc/detail/log_limit.hpp>
+#include <conduit/rpc/detail/shared_limits.hpp>
 #include <conduit/rpc/server.hpp>
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/task_group.hpp>
@@ -55,9 +56,9 @@ private:
     /// One connection, from when it came until it is gone.
     struct session {
         std::string name;
-        std::optional<std::uint32_t> user;  // who connected, where that is known
-        connection* link = nullptr;         // once it is there
-        bool is_stranger = true;            // has not said who it is
+        std::string user;            // who connected, for people; empty where nobody knows
+        connection* link = nullptr;  // once it is there
+        bool is_stranger = true;     // has not said who it is
         std::optional<child<void>> running;
     };
     using session_position = std::list<session>::iterator;
@@ -76,13 +77,13 @@ private:
     void push_out_oldest_stranger() noexcept;
 
     /// A connection that came; where there is no room for it, it is told so.
-    void take(task<result<any_stream>> opening, std::string name,
-              std::optional<std::uint32_t> user);
-    void take(any_stream over, std::string name, std::optional<std::uint32_t> user);
+    void take(task<result<any_stream>> opening, std::string name, std::string user);
+    void take(any_stream over, std::string name, std::string user);
     /// Which limit was reached; empty where there is room.
-    std::string no_room_for(std::optional<std::uint32_t> user) const;
+    std::string no_room_for(const std::string& user) const;
     task<void> live(session_position self, task<result<any_stream>> opening);
     task<void> talk(session_position self, task<result<any_stream>> opening);
+    connection_options limits_of(const session& one) const;
     task<bool> check_sender(session& of, any_stream& stream);
     task<void> say_no(task<result<any_stream>> opening, std::string why);
     void met(session_position self) noexcept;
@@ -93,13 +94,14 @@ private:
     bool has_work() const noexcept { return listening_ > 0 || !sessions_.empty(); }
 
     server_options options_;
-    connection_options each_;  // with what they share
+    connection_options each_;
+    std::shared_ptr<shared_limits> limits_;  // of all connections together
     service_table offers_;
     describe_service describes_;
     std::vector<std::shared_ptr<void>> kept_;
 
-    std::list<session> sessions_;  // in the order in which they came
-    std::map<std::uint32_t, std::size_t> of_user_;
+    std::list<session> sessions_;                 // in the order in which they came
+    std::map<std::string, std::size_t> of_user_;  // connections
     std::size_t strangers_ = 0;
     std::size_t refusals_ = 0;
     std::size_t listening_ = 0;

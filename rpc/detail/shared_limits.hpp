@@ -1,92 +1,162 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What several connections may take together, beside what each may take for itself: the memory and
-// the calls of a server. Each connection keeps an account.
+// How much may be taken of what a server has: by one connection, by all connections of one user,
+// and by all together. Each connection keeps an account with its user.
 //
-//     auto server = std::make_shared<shared_limits>(64 * 1024 * 1024, 4096);
-//     limits_account one(8 * 1024 * 1024, server);
-//     if (!one.charge(bytes)) return refuse(one.memory_text());
+//     auto server = std::make_shared<shared_limits>(amounts{64 * 1024 * 1024, 4096, 256});
+//     limits_account one(amounts{8 * 1024 * 1024, no_limit, 64}, server->user("user 1000"));
+//     if (!one.take(resource::memory, bytes)) return refuse(one.text(resource::memory));
 
 #pragma once
 
+#include <conduit/rpc/detail/queue_guard.hpp>
+#include <conduit/runtime/clock.hpp>
+
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace conduit::rpc::detail {
 
-/// Of one scheduler; accounts of it are not used by others.
-class shared_limits {
-public:
-    shared_limits(std::size_t most_memory, std::size_t most_calls) noexcept
-        : memory_max(most_memory), calls_max(most_calls) {}
+/// What is counted: bytes, calls under way, open handles that came.
+enum class resource : std::uint8_t { memory, calls, handles };
 
-    const std::size_t memory_max;
-    const std::size_t calls_max;
-    std::size_t memory = 0;  // taken now
+/// So much of each resource.
+struct amounts {
+    std::size_t memory = 0;
     std::size_t calls = 0;
+    std::size_t handles = 0;
+
+    std::size_t& of(resource what) noexcept {
+        if (what == resource::memory) return memory;
+        return what == resource::calls ? calls : handles;
+    }
+    std::size_t of(resource what) const noexcept {
+        if (what == resource::memory) return memory;
+        return what == resource::calls ? calls : handles;
+    }
 };
 
-/// What one connection has taken. What is left of it is given back by the destruction.
-class limits_account {
+inline constexpr std::size_t no_limit = ~std::size_t{0};
+
+class user_share;
+
+/// What all connections of a server may take. A user may take half of what the others leave, so
+/// that none of them can take all: who comes next finds something. Of one scheduler; accounts of it
+/// are not used by others.
+class shared_limits : public std::enable_shared_from_this<shared_limits> {
 public:
-    limits_account(std::size_t memory_max, std::shared_ptr<shared_limits> shared) noexcept
-        : memory_max_(memory_max), shared_(std::move(shared)) {}
-    limits_account(const limits_account&) = delete;
-    limits_account& operator=(const limits_account&) = delete;
-    ~limits_account() {
-        if (shared_ == nullptr) return;
-        shared_->memory -= memory_;
-        shared_->calls -= calls_;
+    explicit shared_limits(const amounts& most,
+                           clock::duration queue_target = clock::duration::zero()) noexcept
+        : queue(queue_target), most_(most) {}
+    shared_limits(const shared_limits&) = delete;
+    shared_limits& operator=(const shared_limits&) = delete;
+
+    /// Those who count as one; `name` is for people, such as "user 1000". An empty name stands for
+    /// whoever is trusted with all of it, such as a stream that the program itself brought.
+    std::shared_ptr<user_share> user(std::string_view name);
+
+    std::size_t most(resource what) const noexcept { return most_.of(what); }
+    std::size_t taken(resource what) const noexcept { return taken_.of(what); }
+
+    /// Of the calls of all connections.
+    queue_guard queue;
+
+private:
+    friend class user_share;
+
+    amounts most_;
+    amounts taken_;
+    std::map<std::string, std::weak_ptr<user_share>, std::less<>> users_;
+};
+
+/// What the connections of one user have taken.
+class user_share {
+public:
+    user_share(std::shared_ptr<shared_limits> from, std::string name) noexcept
+        : from_(std::move(from)), name_(std::move(name)) {}
+    user_share(const user_share&) = delete;
+    user_share& operator=(const user_share&) = delete;
+    ~user_share();
+
+    const std::string& name() const noexcept { return name_; }
+    std::size_t taken(resource what) const noexcept { return taken_.of(what); }
+
+    /// What it may take in all, as things are.
+    std::size_t most(resource what) const noexcept {
+        const std::size_t others = from_->taken_.of(what) - taken_.of(what);
+        const std::size_t most = from_->most_.of(what);
+        const std::size_t left = others < most ? most - others : 0;
+        return name_.empty() || left <= 1 ? left : left - left / 2;
+    }
+    std::size_t left(resource what) const noexcept {
+        const std::size_t limit = most(what);
+        return taken_.of(what) < limit ? limit - taken_.of(what) : 0;
+    }
+    void add(resource what, std::size_t n) noexcept {
+        taken_.of(what) += n;
+        from_->taken_.of(what) += n;
+    }
+    void remove(resource what, std::size_t n) noexcept {
+        taken_.of(what) -= n;
+        from_->taken_.of(what) -= n;
     }
 
-    /// Takes memory; false where there is not so much, and then nothing is taken.
-    bool charge(std::size_t bytes) noexcept {
-        if (!fits(bytes, memory_, memory_max_)) return false;
-        if (shared_ != nullptr && !fits(bytes, shared_->memory, shared_->memory_max)) return false;
-        memory_ += bytes;
-        if (shared_ != nullptr) shared_->memory += bytes;
+    shared_limits& all() const noexcept { return *from_; }
+
+private:
+    std::shared_ptr<shared_limits> from_;
+    std::string name_;
+    amounts taken_;
+};
+
+/// What one connection has taken. What is left of it is given back by the destruction, which comes
+/// when nothing that was charged to it is left.
+class limits_account {
+public:
+    limits_account(const amounts& most, std::shared_ptr<user_share> user) noexcept
+        : most_(most), user_(std::move(user)) {}
+    limits_account(const limits_account&) = delete;
+    limits_account& operator=(const limits_account&) = delete;
+    ~limits_account();
+
+    /// False where there is not so much, and then nothing is taken.
+    bool take(resource what, std::size_t n) noexcept {
+        if (n > left(what)) return false;
+        add(what, n);
         return true;
     }
-    void release(std::size_t bytes) noexcept {
-        memory_ -= bytes;
-        if (shared_ != nullptr) shared_->memory -= bytes;
+    /// Counted all the same where it is too much.
+    void add(resource what, std::size_t n) noexcept {
+        taken_.of(what) += n;
+        if (user_ != nullptr) user_->add(what, n);
+    }
+    void give_back(resource what, std::size_t n) noexcept {
+        taken_.of(what) -= n;
+        if (user_ != nullptr) user_->remove(what, n);
     }
 
     /// What could still be taken.
-    std::size_t memory_left() const noexcept {
-        const std::size_t own = memory_max_ - std::min(memory_, memory_max_);
-        if (shared_ == nullptr) return own;
-        return std::min(own, shared_->memory_max - std::min(shared_->memory, shared_->memory_max));
+    std::size_t left(resource what) const noexcept {
+        const std::size_t most = most_.of(what);
+        const std::size_t own = taken_.of(what) < most ? most - taken_.of(what) : 0;
+        return user_ == nullptr ? own : std::min(own, user_->left(what));
     }
+    std::size_t taken(resource what) const noexcept { return taken_.of(what); }
 
-    /// Counts a call; false where it is one too many, which is counted all the same.
-    bool enter_call() noexcept {
-        ++calls_;
-        return shared_ == nullptr || ++shared_->calls <= shared_->calls_max;
-    }
-    void leave_call() noexcept {
-        --calls_;
-        if (shared_ != nullptr) --shared_->calls;
-    }
-
-    std::size_t calls() const noexcept { return calls_; }
-
-    /// "1 of 2 bytes are in use (memory_max)", of whichever limit is nearer.
-    std::string memory_text() const;
-    std::string calls_text() const;
+    /// "1 of 2 bytes are in use (memory_max)", of whichever limit is nearest.
+    std::string text(resource what) const;
 
 private:
-    static bool fits(std::size_t more, std::size_t taken, std::size_t most) noexcept {
-        return taken <= most && more <= most - taken;
-    }
-
-    std::size_t memory_max_;
-    std::size_t memory_ = 0;
-    std::size_t calls_ = 0;
-    std::shared_ptr<shared_limits> shared_;
+    amounts most_;
+    amounts taken_;
+    std::shared_ptr<user_share> user_;
 };
 
 }  // namespace conduit::rpc::detail

@@ -97,7 +97,7 @@ CO_TEST_CASE("a server bounds the calls and the memory of all connections togeth
              "[rpc][server][limit]") {
     const test::temp_dir folder;
     const std::string where = "unix:" + folder.path("s");
-    test::subject_server there(rpc::server_options().calls_max(2).memory_max(500'000));
+    test::subject_server there(rpc::server_options().calls_max(4).memory_max(1'000'000));
     co_await there.server.listen(where);
     auto one = co_await test::connect_subject(where);
     auto other = co_await test::connect_subject(where);
@@ -111,10 +111,11 @@ CO_TEST_CASE("a server bounds the calls and the memory of all connections togeth
     auto large = co_await rpc::try_call(one->echo(std::string(600'000, 'x')));
     auto small = co_await other->echo(std::string(200'000, 'x'));
     REQUIRE(third.error().code() == rpc::status::resource_exhausted);
-    REQUIRE(says(third.error(), "the server serves 2 calls, of at most 2 (calls_max)"));
+    REQUIRE(says(third.error(), "which is half of what others leave of 4 (calls_max)"));
     REQUIRE_FALSE(third.error().may_have_run());
+    REQUIRE(third.error().retry_after() == 100ms);
     REQUIRE(large.error().code() == rpc::status::resource_exhausted);
-    REQUIRE(says(large.error(), "0 of 500000 bytes are in use by all connections (memory_max)"));
+    REQUIRE(says(large.error(), "which is half of what others leave of 1000000 (memory_max)"));
     REQUIRE(small.size() == 200'000);
     REQUIRE(there.object.touched == 0);
 }

@@ -16,12 +16,16 @@ TEST_CASE("a server is for its own user, and bounded, unless told", "[rpc][serve
                           .strangers_max(3)
                           .calls_max(4)
                           .memory_max(5)
+                          .handles_held_max(6)
+                          .queue_target(7ms)
                           .socket_mode(0660)
                           .clients(allowed_users().allow(77))
                           .allow_plain_tcp_beyond_loopback()
                           .drain_within(10ms)
                           .each(rpc::connection_options().message_max(100'000));
     REQUIRE(usual.strangers_max() == 64);
+    REQUIRE(usual.handles_held_max() == 256);
+    REQUIRE(usual.queue_target() == 50ms);
     REQUIRE(usual.socket_mode() == 0600);
     REQUIRE_FALSE(usual.plain_tcp_beyond_loopback());
     REQUIRE_FALSE(usual.clients().includes(77, 1000));
@@ -30,6 +34,8 @@ TEST_CASE("a server is for its own user, and bounded, unless told", "[rpc][serve
     REQUIRE(told.strangers_max() == 3);
     REQUIRE(told.calls_max() == 4);
     REQUIRE(told.memory_max() == 5);
+    REQUIRE(told.handles_held_max() == 6);
+    REQUIRE(told.queue_target() == 7ms);
     REQUIRE(told.socket_mode() == 0660);
     REQUIRE(told.clients().includes(77, 1000));
     REQUIRE(told.plain_tcp_beyond_loopback());

@@ -119,8 +119,10 @@ bool raw_peer::on_credit(std::uint32_t /*stream*/, bool /*ours*/, std::uint32_t 
     return true;
 }
 
-bool raw_peer::on_ping(std::uint64_t /*value*/) {
+bool raw_peer::on_ping(std::uint64_t value) {
     ++pings;
+    last_ping.resize(sizeof value);
+    rpc::detail::put_u64(last_ping.data(), value);
     return true;
 }
 

@@ -74,6 +74,7 @@ public:
     std::vector<std::uint64_t> pongs;
     std::optional<goaway_seen> goaway;  // the last one
     std::size_t pings = 0;
+    bytes last_ping;
     std::size_t cancels = 0;
     std::size_t items = 0;
     std::size_t item_bytes = 0;
