@@ -28,6 +28,12 @@ function(conduit_layer name)
         # The fuzzer sees which branches an input took; without one the counters go unread.
         target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
     endif()
+    if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+        # That each source includes what it needs shows in the other builds.
+        target_precompile_headers(${target} PRIVATE
+            <algorithm> <array> <chrono> <coroutine> <deque> <functional> <memory> <optional>
+            <span> <string> <string_view> <system_error> <utility> <vector>)
+    endif()
     target_include_directories(${target} PUBLIC
         "$<BUILD_INTERFACE:${build_include}>"
         "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")

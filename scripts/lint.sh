@@ -7,7 +7,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 command -v clang-tidy-19 >/dev/null || scripts/setup.sh --dev
 # clang reads its own flags best: those of the tsan preset, which change no code path.
-cmake --preset tsan -B build/lint >/dev/null
+cmake --preset tsan -B build/lint -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >/dev/null
+
+# The analyser follows calls of a coroutine for minutes and finds nothing there: within functions it
+# takes a third of the time.
+shallow=()
+for argument in -Xclang -analyzer-config -Xclang mode=shallow; do
+    shallow+=("--extra-arg=$argument")
+done
 
 if [[ $# -eq 0 ]]; then
     mapfile -d '' -t files < <(
@@ -16,5 +23,5 @@ else
     files=("$@")
 fi
 printf '%s\0' "${files[@]}" |
-    xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 --quiet -p build/lint \
+    xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 --quiet -p build/lint "${shallow[@]}" \
         2> >(grep -v 'warnings generated' >&2)
