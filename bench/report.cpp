@@ -88,6 +88,9 @@ constexpr auto works = std::to_array<work>({
     {"rpc.bulk.unix.size1m", "us", "cpu_time", "raw_blocking", 1 / 0.80},
     {"rpc.idle.memory", "B", "real_time", "", 4096},
     {"rpc.idle.wakeups", "1/s", "real_time", "", std::nullopt},
+    {"rpc.overload.loss", "x", "real_time", "", 1 / 0.80},
+    {"rpc.overload.recovery", "s", "real_time", "", 2},
+    {"rpc.neighbour.p99", "x", "real_time", "", 3},
     {"compile.hello.server", "s", "cpu_time", "", 3},
     {"compile.hello.client", "s", "cpu_time", "", 3},
 });

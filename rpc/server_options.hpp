@@ -48,6 +48,12 @@ public:
         return set(queue_target_, time);
     }
 
+    /// For how long calls begin one after the other before the users take turns, one call each;
+    /// 50 us. Zero: calls begin in the order in which they came, whoever asks for how many.
+    server_options& turn_time(std::chrono::microseconds time) noexcept {
+        return set(turn_time_, time);
+    }
+
     /// Whose processes may call over Unix sockets; this process's own user and root unless said.
     server_options& clients(allowed_users users) { return set(clients_, std::move(users)); }
     /// The permissions of a Unix socket's file; 0600.
@@ -73,6 +79,7 @@ public:
     std::size_t calls_max() const noexcept { return calls_max_; }
     std::size_t memory_max() const noexcept { return memory_max_; }
     std::size_t handles_held_max() const noexcept { return handles_held_max_; }
+    std::chrono::microseconds turn_time() const noexcept { return turn_time_; }
     std::chrono::milliseconds queue_target() const noexcept { return queue_target_; }
     const allowed_users& clients() const noexcept { return clients_; }
     unsigned socket_mode() const noexcept { return socket_mode_; }
@@ -94,6 +101,7 @@ private:
     std::size_t memory_max_ = std::size_t{64} * 1024 * 1024;
     std::size_t handles_held_max_ = 256;
     std::chrono::milliseconds queue_target_{50};
+    std::chrono::microseconds turn_time_{50};
     allowed_users clients_;
     unsigned socket_mode_ = 0600;
     bool plain_tcp_beyond_loopback_ = false;

@@ -167,6 +167,12 @@ run_round() {
             on_two_cores "$round" "rpc-idle-$way" "$programs/rpc_idle_bench" "$way" 5000
         done
     fi
+    for work in overload neighbour; do
+        wanted "rpc.$work" && ((round <= 3)) || continue
+        for way in epoll uring; do
+            on_two_cores "$round" "rpc-$work-$way" "$programs/rpc_load_bench" "$way" "$work"
+        done
+    done
     for side in server client; do
         wanted "compile.hello.$side" || continue
         time_compiler "bench/compile/hello_$side.cpp" "hello.$side" \

@@ -64,7 +64,8 @@ connection_state::connection_state(any_stream over, const service_table* offers,
       account_(std::make_shared<limits_account>(most_of(options), options.shared())),
       ours_(settings_of(options, stream_.inside().carries_handles())),
       reader_(ours_),
-      gate_(options.handles()) {
+      handle_gate_(options.handles()) {
+    if (options_.shared() != nullptr) gate_ = options_.shared()->all().gate;
     output_.append(make_greeting(ours_));
     wake_writer();
     tasks_.spawn(read(), "rpc read");
@@ -271,7 +272,7 @@ void connection_state::arrived(std::span<const std::byte> bytes, ancillary_data*
 
 bool connection_state::let_in(ancillary_data& along) {
     constexpr std::size_t waiting_max = 64;
-    auto came = gate_.let_in(along);
+    auto came = handle_gate_.let_in(along);
     if (!came) {
         return end(goaway_reason::handles, "handles are not let in: " + came.error().message());
     }

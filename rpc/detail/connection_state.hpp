@@ -85,7 +85,13 @@ public:
         procedures_.start(procedure, "rpc procedure");
     }
     clock::time_point begin_run() const noexcept;
-    void end_run(clock::time_point at) noexcept { last_end_ = at; }
+    void end_run(clock::time_point at) noexcept {
+        last_end_ = at;
+        if (gate_ != nullptr) gate_->note_end(at);
+    }
+    /// Lets the users of a server take turns; null where it is none of a server.
+    fair_gate* gate() const noexcept { return gate_; }
+    turn_queue& turns() const noexcept { return options_.shared()->turns; }
     /// Guards the server against a queue of calls; null where it is none of a server.
     queue_guard* queue() const noexcept {
         return options_.shared() != nullptr ? &options_.shared()->all().queue : nullptr;
@@ -189,6 +195,7 @@ private:
     const service_table* offers_;
     connection_options options_;
     std::shared_ptr<limits_account> account_;
+    fair_gate* gate_ = nullptr;
     wire_settings ours_;
     wire_settings theirs_;
     frame_reader reader_;
@@ -214,7 +221,7 @@ private:
     std::uint32_t opens_seen_ = 0;
     clock::time_point last_end_{};
 
-    handle_gate gate_;
+    handle_gate handle_gate_;
     std::vector<unique_fd> handles_;  // arrived, and not taken by a frame
     std::vector<message_outlet*> room_waiters_;
     intrusive_list<message_outlet, with_large_message> large_;

@@ -86,6 +86,15 @@ decode_limits incoming_call::limits_for(std::size_t wire_bytes) const noexcept {
         std::min(limits.output_bytes(), on_->account()->left(resource::memory)));
 }
 
+bool incoming_call::is_its_turn() const noexcept {
+    fair_gate* gate = on_->gate();
+    return gate == nullptr || gate->is_open(on_->turns());
+}
+
+fair_gate::turn_operation incoming_call::until_turn() noexcept {
+    return on_->gate()->until_turn(on_->turns());
+}
+
 bool incoming_call::begin_run() {
     started_ = on_->begin_run();
     if (!is_worth_beginning()) return false;
@@ -98,6 +107,10 @@ bool incoming_call::begin_run() {
 /// Not where nobody waits for the answer any more, nor where answering would make others wait too
 /// long.
 bool incoming_call::is_worth_beginning() {
+    if (cancelled_ != stop_reason::none) [[unlikely]] {
+        refuse(status::cancelled, std::string(method()) + ": cancelled before it was begun");
+        return false;
+    }
     if (deadline_ <= started_) [[unlikely]] {
         refuse(status::deadline_exceeded,
                std::string(method()) + ": the caller's deadline passed before it was begun");

@@ -8,6 +8,7 @@
 //     }
 //
 //     job_coroutine<void> run_add(...) {
+//         if (!call->is_its_turn()) co_await call->until_turn();
 //         if (!call->begin_run()) co_return;
 //         double sum = co_await object.add(lhs, rhs);         // within(call->deadline(), ...)
 //         auto may = co_await call->until_ready();            // room in the output
@@ -67,6 +68,10 @@ public:
     bool charge(resource what, std::size_t n) noexcept;
     /// For decoding arguments of so many bytes: not beyond what can be charged then.
     decode_limits limits_for(std::size_t wire_bytes) const noexcept;
+
+    /// Whether the procedure may begin at once; else wait for its turn first.
+    bool is_its_turn() const noexcept;
+    fair_gate::turn_operation until_turn() noexcept;
 
     /// The procedure begins, in the context of the running job: that is what CANCEL stops and where
     /// this_call() looks. Until here the call was queued. False where it was refused instead:

@@ -136,6 +136,9 @@ private:
         const std::unique_ptr<incoming_call> call = std::move(owned);
         arguments given = std::move(decoded);
         try {
+            if (!call->is_its_turn()) {
+                co_await call->until_turn();
+            }
             if (!call->begin_run()) co_return;
             if constexpr (std::is_void_v<typename shape::value>) {
                 if (call->has_deadline()) {

@@ -87,13 +87,15 @@ server_state::server_state(server_options options)
       limits_(std::make_shared<shared_limits>(
           amounts{options_.memory_max(), options_.calls_max(), options_.handles_held_max()},
           options_.queue_target())),
+      gate_(options_.turn_time()),
       describes_(offers_),
       connections_(scheduler::current().guests().group_context()),
       listeners_(scheduler::current().guests().group_context()) {
+    limits_->gate = &gate_;
     offers_.add<describer>(describes_);
 }
 
-server_state::~server_state() = default;
+server_state::~server_state() { limits_->gate = nullptr; }
 
 void server_state::add(const interface_row& row, void* object) {
     CONDUIT_ASSERT(!begun_, "everything is offered before a server listens or serves");

@@ -96,6 +96,7 @@ private:
     server_options options_;
     connection_options each_;
     std::shared_ptr<shared_limits> limits_;  // of all connections together
+    fair_gate gate_;
     service_table offers_;
     describe_service describes_;
     std::vector<std::shared_ptr<void>> kept_;

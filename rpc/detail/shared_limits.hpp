@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <conduit/rpc/detail/fair_gate.hpp>
 #include <conduit/rpc/detail/queue_guard.hpp>
 #include <conduit/runtime/clock.hpp>
 
@@ -67,6 +68,7 @@ public:
 
     /// Of the calls of all connections.
     queue_guard queue;
+    fair_gate* gate = nullptr;  // the server's, which has one
 
 private:
     friend class user_share;
@@ -109,6 +111,9 @@ public:
     }
 
     shared_limits& all() const noexcept { return *from_; }
+
+    /// Its calls that wait to begin.
+    turn_queue turns;
 
 private:
     std::shared_ptr<shared_limits> from_;

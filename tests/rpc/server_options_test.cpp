@@ -18,6 +18,7 @@ TEST_CASE("a server is for its own user, and bounded, unless told", "[rpc][serve
                           .memory_max(5)
                           .handles_held_max(6)
                           .queue_target(7ms)
+                          .turn_time(8us)
                           .socket_mode(0660)
                           .clients(allowed_users().allow(77))
                           .allow_plain_tcp_beyond_loopback()
@@ -26,6 +27,7 @@ TEST_CASE("a server is for its own user, and bounded, unless told", "[rpc][serve
     REQUIRE(usual.strangers_max() == 64);
     REQUIRE(usual.handles_held_max() == 256);
     REQUIRE(usual.queue_target() == 50ms);
+    REQUIRE(usual.turn_time() == 50us);
     REQUIRE(usual.socket_mode() == 0600);
     REQUIRE_FALSE(usual.plain_tcp_beyond_loopback());
     REQUIRE_FALSE(usual.clients().includes(77, 1000));
@@ -36,6 +38,7 @@ TEST_CASE("a server is for its own user, and bounded, unless told", "[rpc][serve
     REQUIRE(told.memory_max() == 5);
     REQUIRE(told.handles_held_max() == 6);
     REQUIRE(told.queue_target() == 7ms);
+    REQUIRE(told.turn_time() == 8us);
     REQUIRE(told.socket_mode() == 0660);
     REQUIRE(told.clients().includes(77, 1000));
     REQUIRE(told.plain_tcp_beyond_loopback());

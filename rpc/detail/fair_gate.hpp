@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Lets the users of a server take turns when it has more to do than time. Calls begin as they come
+// as long as that is quick; where those of one round of the loop take longer than a slice of time,
+// the others wait here, and each user begins one after the other. So a user who asks for a thousand
+// things delays another by one of them, not by a thousand.
+//
+//     if (!gate.is_open(turns)) co_await gate.until_turn(turns);   // `turns` is the user's
+//     ...                                                          // the call begins
+//     gate.note_end(now);
+
+#pragma once
+
+#include <conduit/runtime/clock.hpp>
+#include <conduit/runtime/intrusive_list.hpp>
+#include <conduit/runtime/loop.hpp>
+#include <conduit/runtime/operation.hpp>
+#include <conduit/runtime/task.hpp>
+#include <conduit/runtime/task_group.hpp>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace conduit::rpc::detail {
+
+struct in_gate;  // tag: a user of whom calls wait
+
+/// The calls of one user that wait for their turn, first come, first served.
+class turn_queue : public list_hook<in_gate> {
+public:
+    bool empty() noexcept { return waiting_.empty(); }
+
+private:
+    friend class fair_gate;
+
+    intrusive_list<operation, in_queue> waiting_;
+};
+
+/// Of one scheduler. Turn queues must leave before it goes, or have nobody in them.
+class fair_gate {
+public:
+    /// `slice`: for how long calls begin before others get their turn; zero: for ever.
+    explicit fair_gate(clock::duration slice);
+    fair_gate(const fair_gate&) = delete;
+    fair_gate& operator=(const fair_gate&) = delete;
+
+    /// Whether a call may begin at once.
+    bool is_open(turn_queue& turns) const noexcept {
+        const clock::time_point now = loop::running().now;
+        const clock::duration taken = std::max(last_end_, now) - std::max(slice_began_, now);
+        return taken <= slice_ && turns.empty();
+    }
+
+    class turn_operation;
+    /// Waits for the user's turn. Ends early when it is stopped.
+    turn_operation until_turn(turn_queue& turns) noexcept;
+
+    /// A call has ended: what the clock said then.
+    void note_end(clock::time_point now) noexcept { last_end_ = now; }
+
+private:
+    bool expect(turn_queue& turns) noexcept;
+    task<void> let_in();
+    void begin_slice() noexcept;
+
+    clock::duration slice_;
+    clock::time_point slice_began_{};
+    clock::time_point last_end_{};
+    std::size_t let_in_ = 0;  // in this slice
+    intrusive_list<turn_queue, in_gate> users_;
+    bool letting_in_ = false;
+    task_group tasks_;
+};
+
+class fair_gate::turn_operation final : public operation {
+public:
+    turn_operation(fair_gate& gate, turn_queue& turns) noexcept : gate_(&gate), turns_(&turns) {}
+    turn_operation(turn_operation&&) noexcept = default;
+
+    const char* name() const noexcept override { return "rpc turn"; }
+    void cancel() noexcept override { complete(cancelled_outcome); }
+    void await_resume() const noexcept {}
+
+private:
+    progress start() override {
+        if (!gate_->expect(*turns_)) return progress::done;
+        turns_->waiting_.push_back(*this);
+        return progress::waiting;
+    }
+
+    fair_gate* gate_;
+    turn_queue* turns_;
+};
+
+inline fair_gate::turn_operation fair_gate::until_turn(turn_queue& turns) noexcept {
+    return turn_operation(*this, turns);
+}
+
+}  // namespace conduit::rpc::detail
