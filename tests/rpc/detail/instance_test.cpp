@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/rpc/detail/instance.hpp>
+
+#include <conduit/rpc/codec.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+using namespace conduit::rpc;
+using namespace conduit::rpc::detail;
+
+namespace {
+
+instance_offer offer_at(const std::string& address) {
+    instance_offer offer;
+    offer.name = "echo";
+    offer.address = address;
+    return offer;
+}
+
+std::string problem_of(instance_offer offer) {
+    const auto checked = check_offer(offer);
+    return checked ? std::string() : std::string(checked.error().text());
+}
+
+std::string problem_of_tags(std::vector<std::string> tags) {
+    instance_offer offer = offer_at("unix:/x");
+    offer.tags = std::move(tags);
+    return problem_of(offer);
+}
+
+}  // namespace
+
+TEST_CASE("only addresses that others can reach may be announced", "[matchmaker]") {
+    REQUIRE(problem_of(offer_at("unix:/run/x")).empty());
+    REQUIRE(problem_of(offer_at("tcp:127.0.0.1:80")).empty());
+    REQUIRE(problem_of(offer_at("unix:x")) ==
+            "the path of an announced unix: address begins with '/'");
+    for (const char* bad : {"exec:/bin/sh", "stdio:", "fifo:/run/x", "udp:127.0.0.1:80"}) {
+        REQUIRE(problem_of(offer_at(bad)) == "only unix: and tcp: addresses can be announced");
+    }
+    REQUIRE_FALSE(problem_of(offer_at("nonsense")).empty());
+    REQUIRE_FALSE(problem_of(offer_at("")).empty());
+}
+
+TEST_CASE("an offer is brought into one form", "[matchmaker]") {
+    instance_offer offer = offer_at("tcp:LocalHost:80");
+    offer.tags = {"b", "a", "b"};
+    REQUIRE(check_offer(offer));
+    REQUIRE(offer.address == "tcp:localhost:80");
+    REQUIRE(offer.tags == std::vector<std::string>{"a", "b"});
+}
+
+TEST_CASE("tags and weights are bounded, and refusals name the limit", "[matchmaker]") {
+    REQUIRE(problem_of_tags(std::vector<std::string>(16, "t")).empty());
+    REQUIRE(problem_of_tags(std::vector<std::string>(17, "t")) ==
+            "17 tags, of at most 16 (tags_max)");
+    REQUIRE(problem_of_tags({std::string(64, 't')}).empty());
+    REQUIRE(problem_of_tags({std::string(65, 't')}) ==
+            "a tag has 1 to 64 bytes, this one has 65 (tag_bytes_max)");
+    REQUIRE(problem_of_tags({""}) == "a tag has 1 to 64 bytes, this one has 0 (tag_bytes_max)");
+    REQUIRE(problem_of_tags({"a b"}) ==
+            "a tag is printable ASCII without blanks, and byte 1 of this one is 0x20");
+    instance_offer heavy = offer_at("unix:/x");
+    heavy.weight = 10'000;
+    REQUIRE(problem_of(heavy).empty());
+    heavy.weight = 10'001;
+    REQUIRE(problem_of(heavy) == "a weight is at most 10000, this one is 10001 (weight_max)");
+    heavy.name = "Echo";
+    REQUIRE_FALSE(problem_of(heavy).empty());
+}
+
+TEST_CASE("a version serves those who want the same major and no greater minor one",
+          "[matchmaker]") {
+    REQUIRE(serves({1, 2}, {1, 2}));
+    REQUIRE(serves({1, 3}, {1, 2}));
+    REQUIRE_FALSE(serves({1, 1}, {1, 2}));
+    REQUIRE_FALSE(serves({2, 9}, {1, 2}));
+    REQUIRE_FALSE(serves({1, 9}, {2, 0}));
+}
+
+TEST_CASE("a query is answered by instances of its version that have all its tags",
+          "[matchmaker]") {
+    instance found;
+    found.offer = offer_at("unix:/x");
+    found.offer.version = {1, 2};
+    found.offer.tags = {"a", "b", "c"};
+    instance_query query;
+    query.name = "echo";
+    REQUIRE(matches(query, found));
+    query.tags = {"c", "a"};
+    REQUIRE(check_query(query));
+    REQUIRE(matches(query, found));
+    query.tags = {"a", "d"};
+    REQUIRE_FALSE(matches(query, found));
+    query.tags = {};
+    query.version = interface_version{1, 3};
+    REQUIRE_FALSE(matches(query, found));
+    query.name = "";
+    REQUIRE_FALSE(check_query(query));
+}
+
+TEST_CASE("answers are in the order of state, weight, version and age", "[matchmaker]") {
+    instance a;
+    instance b;
+    a.id = {2, 1};
+    b.id = {2, 2};
+    REQUIRE(comes_before(a, b));
+    b.id = {1, 9};
+    REQUIRE(comes_before(b, a));
+    a.offer.version = {1, 1};
+    REQUIRE(comes_before(a, b));
+    b.offer.weight = 101;
+    REQUIRE(comes_before(b, a));
+    b.state = instance_state::unconfirmed;
+    REQUIRE(comes_before(a, b));
+    a.state = instance_state::suspect;
+    REQUIRE(comes_before(b, a));
+    REQUIRE_FALSE(comes_before(a, a));
+}
+
+TEST_CASE("longer texts count for more bytes", "[matchmaker]") {
+    instance_offer offer = offer_at("unix:/x");
+    const std::size_t before = bytes_of(offer);
+    offer.tags = {"0123456789"};
+    REQUIRE(bytes_of(offer) == before + 10 + sizeof(std::string));
+    offer.address += "y";
+    REQUIRE(bytes_of(offer) == before + 11 + sizeof(std::string));
+}
+
+TEST_CASE("an instance can be sent and arrives as it was", "[matchmaker]") {
+    instance sent;
+    sent.id = {7, 12};
+    sent.owner = {1000, 42, {1, 2, 3}, 99};
+    sent.offer = {"echo", "unix:/x", {3, 4}, 5, {"a", "b"}};
+    sent.state = instance_state::suspect;
+    sent.revision = 77;
+    std::vector<std::byte> bytes(encoded_size(sent));
+    encode_fields(bytes.data(), sent);
+    instance received;
+    const auto decoded =
+        decode_fields(bytes, decode_limits::for_message(bytes.size()), {}, received);
+    REQUIRE(decoded);
+    REQUIRE(received == sent);
+    REQUIRE(to_string(received.id) == "7-12");
+}
+
+TEST_CASE("states and reasons have a text each", "[matchmaker]") {
+    REQUIRE(to_string(gone_reason::lost_in_restart) == "lost_in_restart");
+    REQUIRE(to_string(gone_reason::hung) == "hung");
+    REQUIRE(to_string(static_cast<gone_reason>(99)) == "unknown");
+    REQUIRE(to_string(instance_state::unconfirmed) == "unconfirmed");
+    REQUIRE(to_string(static_cast<instance_state>(99)) == "unknown");
+}
