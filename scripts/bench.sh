@@ -15,6 +15,7 @@ samples=build/bench/rounds
 
 runtime_works=(task.await task.yield task.spawn timer.set_cancel post.cross_thread)
 codec_works=(codec.encode codec.decode)
+table_works=(table.lookup table.change table.memory)
 pingpong_kinds=(unix tcp pipe fifo)
 flows=(pipe.throughput copy.pipe)
 echo_connections=(1 16 64 256)
@@ -118,6 +119,11 @@ run_round() {
     for work in "${codec_works[@]}"; do
         wanted "$work" || continue
         on_one_core "$round" "$work" "$programs/codec_bench" --benchmark_filter="^$work/" \
+            --benchmark_min_time=0.1 --benchmark_format=json
+    done
+    for work in "${table_works[@]}"; do
+        wanted "$work" || continue
+        on_one_core "$round" "$work" "$programs/table_bench" --benchmark_filter="^$work/" \
             --benchmark_min_time=0.1 --benchmark_format=json
     done
     for kind in "${pingpong_kinds[@]}"; do
