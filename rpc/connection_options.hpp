@@ -19,8 +19,9 @@
 namespace conduit::rpc {
 
 namespace detail {
+class call_statistics;
 class user_share;
-}
+}  // namespace detail
 
 class calling_interceptor;
 class serving_interceptor;
@@ -80,6 +81,11 @@ public:
         return set(shared_, std::move(user));
     }
 
+    /// Where it records what it served; server.hpp sees to that.
+    connection_options& record(std::shared_ptr<detail::call_statistics> into) {
+        return set(statistics_, std::move(into));
+    }
+
     std::uint32_t calls_max() const noexcept { return calls_max_; }
     std::uint32_t message_max() const noexcept { return message_max_; }
     std::uint32_t window() const noexcept { return window_; }
@@ -99,6 +105,9 @@ public:
         return calling_;
     }
     const std::shared_ptr<detail::user_share>& shared() const noexcept { return shared_; }
+    const std::shared_ptr<detail::call_statistics>& statistics() const noexcept {
+        return statistics_;
+    }
 
 private:
     template <class T>
@@ -122,6 +131,7 @@ private:
     std::vector<std::shared_ptr<serving_interceptor>> serving_;
     std::vector<std::shared_ptr<calling_interceptor>> calling_;
     std::shared_ptr<detail::user_share> shared_;
+    std::shared_ptr<detail::call_statistics> statistics_;
 };
 
 }  // namespace conduit::rpc

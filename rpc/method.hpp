@@ -48,6 +48,12 @@ public:
         changed.deadline_ = limit;
         return changed;
     }
+    /// Served also when server_options::calls_max() is reached: short, and needed most then.
+    constexpr method essential() const noexcept {
+        method changed = *this;
+        changed.essential_ = true;
+        return changed;
+    }
     /// What it does, for people; a literal.
     constexpr method text(std::string_view words) const noexcept {
         method changed = *this;
@@ -68,6 +74,7 @@ public:
     }
 
     constexpr bool is_idempotent() const noexcept { return idempotent_; }
+    constexpr bool is_essential() const noexcept { return essential_; }
     constexpr clock::duration deadline() const noexcept { return deadline_; }
     constexpr std::string_view text() const noexcept { return text_; }
     constexpr std::string_view since() const noexcept { return since_; }
@@ -81,12 +88,14 @@ private:
         : deadline_(from.deadline_),
           text_(from.text_),
           since_(from.since_),
-          idempotent_(from.idempotent_) {}
+          idempotent_(from.idempotent_),
+          essential_(from.essential_) {}
 
     clock::duration deadline_ = clock::duration::max();
     std::string_view text_;
     std::string_view since_;
     bool idempotent_ = false;
+    bool essential_ = false;
 };
 
 /// The attributes of several methods of one interface.

@@ -65,4 +65,10 @@ std::size_t server::calls_served_now() const noexcept { return state_->calls_ser
 
 server_counters server::counters() const { return state_->counters(); }
 
+server_stats server::stats() const { return state_->stats(); }
+
+void server::set_health(std::string service, health_state state) {
+    state_->set_health(std::move(service), state);
+}
+
 }  // namespace conduit::rpc

@@ -42,6 +42,9 @@ namespace detail {
 class server_state;
 }
 
+struct server_stats;                     // stats.hpp
+enum class health_state : std::uint8_t;  // health.hpp
+
 /// What happened at a server so far, all of which only grows.
 struct server_counters {
     std::uint64_t accepted = 0;    // connections that came, also those that were refused
@@ -59,7 +62,8 @@ struct server_counters {
 /// was made on, which it must not outlive. One connection never harms another: what it does wrong
 /// ends it alone, is counted, and logged, ten lines a second at most.
 ///
-/// It offers conduit.describe (describe.hpp) by itself: its clients may ask what it offers.
+/// It offers conduit.describe (describe.hpp), conduit.health (health.hpp) and conduit.stats
+/// (stats.hpp) by itself: its clients may ask what it offers, how it is and what it has done.
 ///
 /// Everything is offered before the first listen() or serve() (asserted). Objects must outlive the
 /// server or are owned by it; procedures of one object run side by side, on this one thread.
@@ -127,6 +131,13 @@ public:
     std::size_t connections_now() const noexcept;
     std::size_t calls_served_now() const noexcept;
     server_counters counters() const;
+    /// Calls, times and limits as well; what conduit.stats says.
+    server_stats stats() const;
+
+    /// What conduit.health says of a service: an interface that is offered, or any other name. The
+    /// empty one is the whole server. Unless said, all of them serve from the first listen() or
+    /// serve() on; once it drains none does.
+    void set_health(std::string service, health_state state);
 
 private:
     void add(const interface_row& row, void* object);

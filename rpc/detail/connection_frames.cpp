@@ -24,6 +24,12 @@ bool is_flow_error(message_inlet::verdict said) noexcept {
     return said == message_inlet::verdict::no_credit || said == message_inlet::verdict::misfit;
 }
 
+limit limit_of(message_inlet::verdict said) noexcept {
+    if (said == message_inlet::verdict::no_handles) return limit::handles_held_max;
+    const bool too_long = said == message_inlet::verdict::too_long;
+    return too_long ? limit::message_max : limit::memory_max;
+}
+
 /// A peer's text, without what could harm a terminal or a log.
 std::string escaped(std::string_view text) {
     std::string out;
@@ -63,6 +69,9 @@ connection_state::their_alias* connection_state::alias_in(const open_event& even
     if (!found.named) {
         found.named = true;
         found.bound = offers_ != nullptr ? offers_->find(event.name) : nullptr;
+        if (options_.statistics() != nullptr && found.bound != nullptr) {
+            found.counts = &options_.statistics()->of(*found.bound->method);
+        }
     }
     return &found;
 }
@@ -91,11 +100,12 @@ bool connection_state::on_open(const open_event& event) {
                            event.name.empty() ? "no such method here"
                                               : std::string(event.name) + ": no such method here");
     }
-    return open_known(event, *called->bound, std::move(*handles));
+    return open_known(event, *called, std::move(*handles));
 }
 
-bool connection_state::open_known(const open_event& event, const service_table::bound_method& bound,
+bool connection_state::open_known(const open_event& event, const their_alias& called,
                                   std::vector<unique_fd> handles) {
+    const service_table::bound_method& bound = *called.bound;
     const method_row& method = *bound.method;
     if (!handles.empty() && !method.takes_handles) {
         return end(goaway_reason::handles, std::string(method.full_name) +
@@ -103,30 +113,30 @@ bool connection_state::open_known(const open_event& event, const service_table::
                                                " came");
     }
     if (event.stream >= incoming_.size()) incoming_.resize(event.stream + 1);
-    auto call = std::make_unique<incoming_call>(*this, method, event.stream);
+    auto call = std::make_unique<incoming_call>(*this, method, event.stream, called.counts);
     incoming_[event.stream].call = call.get();
     const bool has_place = account_->left(resource::calls) > 0;
     account_->add(resource::calls, 1);
     ++counters_.calls_served;
     if (event.deadline_us) call->set_deadline(*event.deadline_us);
-    if (!has_place) {
-        call->refuse(status::resource_exhausted,
-                     std::string(method.full_name) + ": " + account_->text(resource::calls),
-                     busy_time);
+    if (!has_place && !method.essential) {
+        call->refuse_for(limit::calls_max,
+                         std::string(method.full_name) + ": " + account_->text(resource::calls),
+                         busy_time);
         return true;
     }
     if (event.message.size > ours_.message_max) {
-        call->refuse(status::resource_exhausted,
-                     std::string(method.full_name) + ": arguments of " +
-                         number(event.message.size) + " bytes, where at most " +
-                         number(ours_.message_max) + " are taken (message_max)");
+        call->refuse_for(limit::message_max,
+                         std::string(method.full_name) + ": arguments of " +
+                             number(event.message.size) + " bytes, where at most " +
+                             number(ours_.message_max) + " are taken (message_max)");
         return true;
     }
     if (!call->charge(resource::handles, handles.size())) {
-        call->refuse(status::resource_exhausted,
-                     std::string(method.full_name) + ": " + number(handles.size()) +
-                         " more handles: " + account_->text(resource::handles),
-                     busy_time);
+        call->refuse_for(limit::handles_held_max,
+                         std::string(method.full_name) + ": " + number(handles.size()) +
+                             " more handles: " + account_->text(resource::handles),
+                         busy_time);
         return true;
     }
     std::string why;
@@ -136,12 +146,13 @@ bool connection_state::open_known(const open_event& event, const service_table::
         return true;
     }
     if (method.request_stream && !call->charge(ours_.window)) {
-        call->refuse(status::resource_exhausted,
-                     std::string(method.full_name) +
-                         ": its items have no room: " + account_->text(resource::memory),
-                     busy_time);
+        call->refuse_for(limit::memory_max,
+                         std::string(method.full_name) +
+                             ": its items have no room: " + account_->text(resource::memory),
+                         busy_time);
         return true;
     }
+    call->count_argument_bytes(event.message.bytes.size());
     if (event.message.more) return begin_gathering(event, std::move(call), bound);
     if (method.request_stream) {  // its items may come before the procedure asks for them
         message_inlet& items = call->parameters();
@@ -157,10 +168,11 @@ bool connection_state::begin_gathering(const open_event& event, std::unique_ptr<
     message_inlet& inlet = call->parameters();
     const auto said = inlet.take(event.message, {}, message_inlet::origin::open);
     if (said == message_inlet::verdict::no_memory) {
-        call->refuse(status::resource_exhausted,
-                     std::string(call->method()) + ": arguments of " + number(event.message.size) +
-                         " bytes do not fit: " + account_->text(resource::memory),
-                     busy_time);
+        call->refuse_for(limit::memory_max,
+                         std::string(call->method()) + ": arguments of " +
+                             number(event.message.size) +
+                             " bytes do not fit: " + account_->text(resource::memory),
+                         busy_time);
         return true;
     }
     if (said != message_inlet::verdict::taken) return flow_error(said, event.stream);
@@ -187,7 +199,9 @@ bool connection_state::gathered(incoming_entry& entry, std::uint32_t stream) {
 bool connection_state::refuse_open(std::uint32_t stream, status code, std::string_view text) {
     static constexpr method_row unknown{};
     if (stream >= incoming_.size()) incoming_.resize(stream + 1);
-    auto call = std::make_unique<incoming_call>(*this, unknown, stream);
+    method_statistics* counts =
+        options_.statistics() != nullptr ? &options_.statistics()->of_unknown() : nullptr;
+    auto call = std::make_unique<incoming_call>(*this, unknown, stream, counts);
     incoming_[stream].call = call.get();
     account_->add(resource::calls, 1);
     call->refuse(code, std::string(text.substr(0, 300)));
@@ -196,8 +210,9 @@ bool connection_state::refuse_open(std::uint32_t stream, status code, std::strin
 
 bool connection_state::on_cancel(std::uint32_t stream, std::uint32_t code) {
     if (!cancels_.take(loop::running().now)) {
-        return end(goaway_reason::too_much,
-                   "more calls are cancelled than 1000 and 33 a second, and 10 for each that ends");
+        return end_for(
+            limit::cancels, goaway_reason::too_much,
+            "more calls are cancelled than 1000 and 33 a second, and 10 for each that ends");
     }
     incoming_entry* entry = incoming(stream);
     if (entry == nullptr) {
@@ -235,6 +250,7 @@ bool connection_state::data_of_ours(const data_event& event, std::vector<unique_
     fault why(status::resource_exhausted, std::string(call->method().full_name) + ": a result" +
                                               refusal_text(said, event.message));
     ++counters_.messages_refused;
+    hit(limit_of(said));
     call->abandon(std::make_exception_ptr(why.ran(true, call->method().idempotent)));
     return true;
 }
@@ -253,6 +269,7 @@ bool connection_state::data_of_theirs(const data_event& event, std::vector<uniqu
     if (is_flow_error(said)) return flow_error(said, event.stream);
     if (said != message_inlet::verdict::taken) {
         ++counters_.messages_refused;
+        hit(limit_of(said));
         expect_late(inlet->messages_to_come());
         const std::string what = entry->gathering ? ": arguments" : ": an item";
         const fault why(status::resource_exhausted,
@@ -264,6 +281,7 @@ bool connection_state::data_of_theirs(const data_event& event, std::vector<uniqu
         }
         return true;
     }
+    call.count_argument_bytes(event.message.bytes.size());
     if (entry->gathering && inlet->has_message()) return gathered(*entry, event.stream);
     return true;
 }
@@ -333,7 +351,8 @@ bool connection_state::on_end(const end_event& event) {
 bool connection_state::on_ping(std::uint64_t value) {
     ++counters_.pings_received;
     if (!pings_.take(loop::running().now)) {
-        return end(goaway_reason::too_much, "more pings than 1000 and 33 a second");
+        return end_for(limit::pings, goaway_reason::too_much,
+                       "more pings than 1000 and 33 a second");
     }
     pong_ = value;
     wake_writer();
@@ -371,13 +390,15 @@ bool connection_state::skip_frame() {
         return true;
     }
     if (glitches_.take(loop::running().now)) return true;
-    return end(goaway_reason::too_much, "more frames about no call than 10000 and 330 a second");
+    return end_for(limit::glitches, goaway_reason::too_much,
+                   "more frames about no call than 10000 and 330 a second");
 }
 
 std::optional<std::vector<unique_fd>> connection_state::take_handles(std::uint16_t count) {
     std::vector<unique_fd> taken;
     if (count == 0) return taken;
     if (count > ours_.handles_max || count > handles_.size()) {
+        if (count > ours_.handles_max && !is_over()) hit(limit::handles_max);
         end(goaway_reason::handles,
             "a frame declares " + number(count) + " handles, where " +
                 (count > ours_.handles_max ? "at most " + number(ours_.handles_max) + " are taken"

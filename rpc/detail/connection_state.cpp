@@ -278,20 +278,22 @@ bool connection_state::let_in(ancillary_data& along) {
     }
     for (received_handle& each : *came) handles_.push_back(each.take());
     if (handles_.size() <= waiting_max) return true;
-    return end(goaway_reason::handles, "more than 64 handles wait for their frames");
+    return end_for(limit::handles_max, goaway_reason::handles,
+                   "more than 64 handles wait for their frames");
 }
 
 void connection_state::after_arrival() {
     if (is_over()) return;
     if (reader_.broken()) {
+        if (reader_.why().reason == goaway_reason::too_large) hit(limit::frame_max);
         end(reader_.why().reason, reader_.why().text);
     } else if (!handles_.empty() && reader_.between_frames()) {
         end(goaway_reason::handles,
             std::to_string(handles_.size()) + " handles came that no frame declared");
     } else if (output_.size() > 2 * options_.output_max()) {
-        end(goaway_reason::too_much, std::to_string(output_.size()) +
-                                         " bytes wait to be read by the peer, of at most " +
-                                         std::to_string(2 * options_.output_max()));
+        end_for(limit::output_max, goaway_reason::too_much,
+                std::to_string(output_.size()) + " bytes wait to be read by the peer, of at most " +
+                    std::to_string(2 * options_.output_max()));
     } else if (!reader_.between_frames() && !std::exchange(watching_frame_, true)) {
         tasks_.spawn(watch_frame(), "rpc frame");
     }
@@ -304,9 +306,9 @@ task<void> connection_state::watch_frame() {
         const std::uint64_t before = begin_of_kept();
         co_await sleep_for(options_.progress_within());
         if (is_over() || reader_.between_frames() || begin_of_kept() != before) continue;
-        end(goaway_reason::timeout, "a frame has been on its way for " +
-                                        std::to_string(options_.progress_within().count()) +
-                                        " ms (progress_within)");
+        end_for(limit::progress_within, goaway_reason::timeout,
+                "a frame has been on its way for " +
+                    std::to_string(options_.progress_within().count()) + " ms (progress_within)");
     }
     watching_frame_ = false;
 }
@@ -314,8 +316,9 @@ task<void> connection_state::watch_frame() {
 task<void> connection_state::expect_greeting() {
     const auto late = co_await within(options_.greeting_within(), greeted_.wait());
     if (late == errc::timed_out && !greeted()) {
-        end(goaway_reason::timeout, "no greeting came within " +
-                                        std::to_string(options_.greeting_within().count()) + " ms");
+        end_for(limit::greeting_within, goaway_reason::timeout,
+                "no greeting came within " + std::to_string(options_.greeting_within().count()) +
+                    " ms");
     }
 }
 
@@ -378,6 +381,7 @@ task<void> connection_state::write() {
             auto sent = co_await within(options_.progress_within(), write_some());
             if (sent.error() == errc::timed_out && !stop_requested()) {
                 ++counters_.faults_of_peer;
+                hit(limit::progress_within);
                 co_return go_down(goaway_reason::timeout,
                                   "the peer has read nothing for " +
                                       std::to_string(options_.progress_within().count()) +

@@ -8,6 +8,7 @@
 #include <conduit/channels/any_stream.hpp>
 #include <conduit/channels/received_handle.hpp>
 #include <conduit/rpc/connection.hpp>
+#include <conduit/rpc/detail/call_statistics.hpp>
 #include <conduit/rpc/detail/incoming_call.hpp>
 #include <conduit/rpc/detail/out_buffer.hpp>
 #include <conduit/rpc/detail/outgoing_call.hpp>
@@ -29,6 +30,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace conduit::rpc::detail {
@@ -104,6 +106,10 @@ public:
     }
     const std::optional<credentials>& peer() const noexcept { return peer_; }
     connection_counters& counters() noexcept { return counters_; }
+    /// Something is refused for a limit, which is counted where somebody counts.
+    void hit(limit which) noexcept {
+        if (options_.statistics() != nullptr) options_.statistics()->hit(which);
+    }
     std::size_t handles_max() const noexcept;
     bool takes_handles(std::size_t count) const noexcept { return count <= handles_max(); }
     /// What is to be thrown where it does not.
@@ -160,10 +166,11 @@ private:
 
     struct their_alias {
         const service_table::bound_method* bound = nullptr;
+        method_statistics* counts = nullptr;  // null where nobody counts
         bool named = false;
     };
     their_alias* alias_in(const open_event& event);
-    bool open_known(const open_event& event, const service_table::bound_method& bound,
+    bool open_known(const open_event& event, const their_alias& called,
                     std::vector<unique_fd> handles);
     bool begin_gathering(const open_event& event, std::unique_ptr<incoming_call> call,
                          const service_table::bound_method& bound);
@@ -181,6 +188,11 @@ private:
 
     /// The connection ends: the peer is told why, what was written is flushed, then it is down.
     bool end(goaway_reason reason, std::string text);
+    /// The same for a limit.
+    bool end_for(limit which, goaway_reason reason, std::string text) {
+        if (!is_over()) hit(which);
+        return end(reason, std::move(text));
+    }
     /// It is down: everything that waits for it learns so.
     void go_down(goaway_reason reason, std::string text) noexcept;
     void stop_calls() noexcept;

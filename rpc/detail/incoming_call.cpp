@@ -34,10 +34,12 @@ void incoming_call::operator delete(void* memory, std::size_t bytes) noexcept {
     frame_pool::of_thread().give_back(memory, bytes);
 }
 
-incoming_call::incoming_call(connection_state& on, const method_row& method, std::uint32_t stream)
+incoming_call::incoming_call(connection_state& on, const method_row& method, std::uint32_t stream,
+                             method_statistics* counts)
     : call_info(method.full_name, on.peer(), on),
       on_(&on),
       method_row_(&method),
+      counts_(counts),
       stream_(stream),
       arrived_(loop::running().now),
       started_(arrived_) {}
@@ -47,6 +49,7 @@ incoming_call::~incoming_call() {
         fail(fault(status::cancelled, "the procedure was ended before it had a result"));
     }
     if (watches_) tell_watches(status::cancelled, "the connection has ended", clock::now());
+    if (!ended_ && counts_ != nullptr) ++counts_->cut_off;
     if (outlet_) outlet_->close();
     on_->expect_late((inlet_ ? inlet_->messages_to_come() : 0) + (outlet_ ? late_credits : 0));
     inlet_.reset();
@@ -118,16 +121,17 @@ bool incoming_call::is_worth_beginning() {
     }
     queue_guard* guard = on_->queue();
     const clock::duration waited = started_ - arrived_;
-    if (guard == nullptr || !guard->refuses(waited, started_)) [[likely]]
+    if (guard == nullptr || method_row_->essential || !guard->refuses(waited, started_)) [[likely]]
         return true;
     using std::chrono::milliseconds;
     const auto count = [](clock::duration time) {
         return std::to_string(std::chrono::duration_cast<milliseconds>(time).count()) + " ms";
     };
-    refuse(status::resource_exhausted,
-           std::string(method()) + ": the server is overloaded: the call has waited for " +
-               count(waited) + ", where " + count(guard->target()) + " are wanted (queue_target)",
-           std::chrono::duration_cast<milliseconds>(guard->interval()));
+    refuse_for(limit::queue_target,
+               std::string(method()) + ": the server is overloaded: the call has waited for " +
+                   count(waited) + ", where " + count(guard->target()) +
+                   " are wanted (queue_target)",
+               std::chrono::duration_cast<milliseconds>(guard->interval()));
     return false;
 }
 
@@ -170,12 +174,30 @@ std::byte* incoming_call::write_end(std::byte* at, status code, std::uint8_t fla
     header.stream = stream_ | receivers_stream;
     header.aux = static_cast<std::uint32_t>(code);
     at = put_header(at, header);
-    at = put_u32(at, microseconds(started_ - arrived_));
-    at = put_u32(at, microseconds(now - started_));
+    const std::uint32_t queue_us = microseconds(started_ - arrived_);
+    const std::uint32_t run_us = microseconds(now - started_);
+    at = put_u32(at, queue_us);
+    at = put_u32(at, run_us);
     on_->end_run(now);
     ended_ = true;
     if (watches_ && code == status::ok) tell_watches(code, {}, now);
+    if (counts_ != nullptr) record(code, queue_us, run_us, body);
     return at;
+}
+
+void incoming_call::record(status code, std::uint32_t queue_us, std::uint32_t run_us,
+                           std::size_t body) noexcept {
+    if (on_->is_over()) {  // nobody gets this END
+        ++counts_->cut_off;
+        return;
+    }
+    if (refused_) {
+        ++counts_->refused;
+        return;
+    }
+    counts_->ended(code, queue_us, run_us);
+    if (code == status::ok) counts_->result_bytes += body;
+    if (outlet_) counts_->result_bytes += outlet_->bytes_sent();
 }
 
 std::byte* incoming_call::begin(std::size_t size) {
@@ -228,6 +250,12 @@ void incoming_call::refuse(const fault& why) {
     ++on_->counters().calls_refused;
     refused_ = true;
     end_with_fault(why, frame_flag::not_started);
+}
+
+void incoming_call::refuse_for(limit which, const std::string& text,
+                               std::optional<std::chrono::milliseconds> retry_after) {
+    on_->hit(which);
+    refuse(status::resource_exhausted, text, retry_after);
 }
 
 void incoming_call::fail(const fault& why) { end_with_fault(why, 0); }

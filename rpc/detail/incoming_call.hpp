@@ -22,6 +22,7 @@
 
 #include <conduit/rpc/call_info.hpp>
 #include <conduit/rpc/decode_limits.hpp>
+#include <conduit/rpc/detail/call_statistics.hpp>
 #include <conduit/rpc/detail/call_watches.hpp>
 #include <conduit/rpc/detail/message_flow.hpp>
 #include <conduit/rpc/detail/method_row.hpp>
@@ -49,7 +50,9 @@ public:
     static void* operator new(std::size_t bytes);  // from the pool of frames
     static void operator delete(void* memory, std::size_t bytes) noexcept;
 
-    incoming_call(connection_state& on, const method_row& method, std::uint32_t stream);
+    /// `counts` is where it is recorded, or null.
+    incoming_call(connection_state& on, const method_row& method, std::uint32_t stream,
+                  method_statistics* counts);
     incoming_call(const incoming_call&) = delete;
     incoming_call& operator=(const incoming_call&) = delete;
     ~incoming_call();
@@ -61,6 +64,9 @@ public:
     void refuse(status code, const std::string& text,
                 std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
     void refuse(const fault& why);
+    /// The same with resource_exhausted, and counted as a hit of that limit.
+    void refuse_for(limit which, const std::string& text,
+                    std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
 
     /// What the arguments cost when decoded, and the handles among them: charged to the connection
     /// as long as the call lives. False when it has no room; then refuse().
@@ -120,6 +126,9 @@ public:
     void set_deadline(std::uint64_t microseconds) noexcept;
     /// False, with the reason in `why`, where it is none or has no room.
     bool take_metadata(std::span<const std::byte> bytes, std::string& why);
+    void count_argument_bytes(std::size_t bytes) noexcept {
+        if (counts_ != nullptr) counts_->argument_bytes += bytes;
+    }
 
 private:
     friend class connection_state;
@@ -131,9 +140,12 @@ private:
     bool is_worth_beginning();
     bool ask_interceptors();
     void tell_watches(status code, std::string_view text, clock::time_point now) noexcept;
+    void record(status code, std::uint32_t queue_us, std::uint32_t run_us,
+                std::size_t body) noexcept;
 
     connection_state* on_;
     const method_row* method_row_;
+    method_statistics* counts_;     // null where nobody counts
     const call_info* self_ = this;  // what call_key finds
     std::byte* header_ = nullptr;   // of the END that was begun
     std::uint32_t stream_;

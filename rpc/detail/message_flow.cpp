@@ -54,6 +54,7 @@ void message_outlet::send(bool last) {
         take_back();
         throw refused;
     }
+    bytes_sent_ += begun_size_;
     if (large_ != nullptr) {
         large_->last = last;
         large_->handles = std::exchange(handles_, {});

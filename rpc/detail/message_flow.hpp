@@ -94,6 +94,8 @@ public:
     /// The call is over: whoever waits learns errc::closed.
     void close() noexcept;
     bool is_closed() const noexcept { return closed_; }
+    /// Of messages, encoded, so far.
+    std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
 
     // For the connection.
     void room_came() noexcept;
@@ -117,6 +119,7 @@ private:
     bool waits_for_room_ = false;
     std::byte* header_ = nullptr;  // of the message that was begun
     std::size_t begun_size_ = 0;
+    std::uint64_t bytes_sent_ = 0;
     wait_operation* waiting_ = nullptr;
     std::vector<unique_fd> handles_;
     std::unique_ptr<large_message> large_;

@@ -53,6 +53,7 @@ struct method_row {
     bool response_stream = false;  // the result is one
     bool one_way = false;
     bool idempotent = false;
+    bool essential = false;                             // served beyond calls_max of the server
     bool takes_handles = false;                         // some parameter has a handle in it
     bool gives_handles = false;                         // the result has
     clock::duration deadline = clock::duration::max();  // unless the caller has a shorter one

@@ -168,6 +168,7 @@ constexpr method_row make_row(std::string_view full_name, std::string_view name,
     row.name = name;
     row.parameters = parameters;
     row.idempotent = attributes.is_idempotent();
+    row.essential = attributes.is_essential();
     row.deadline = attributes.deadline();
     row.text = attributes.text();
     row.since = attributes.since();

@@ -81,15 +81,18 @@ void answer_failure(incoming_call& call, describe_function listed) noexcept {
 void answer_refusal(incoming_call& call) { call.refuse(fault_of_current(call)); }
 
 void refuse_arguments(incoming_call& call, const decode_result& decoded) {
-    const bool too_much = decoded.code() == decode_errc::too_much_output;
-    call.refuse(too_much ? status::resource_exhausted : status::invalid_argument,
-                text_of(call, decoded.text()));
+    const std::string why = text_of(call, decoded.text());
+    if (decoded.code() == decode_errc::too_much_output) {
+        call.refuse_for(limit::decoded_max, why);
+    } else {
+        call.refuse(status::invalid_argument, why);
+    }
 }
 
 void refuse_for_memory(incoming_call& call) noexcept {
     try {
-        call.refuse(status::resource_exhausted,
-                    text_of(call, "no memory for the arguments on this connection"));
+        call.refuse_for(limit::memory_max,
+                        text_of(call, "no memory for the arguments on this connection"));
     } catch (...) {  // nor for this text: its destructor ends the call
     }
 }

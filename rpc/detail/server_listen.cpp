@@ -58,7 +58,7 @@ private:
 task<address> server_state::listen(address where) {
     address own = std::move(where);
     CONDUIT_ASSERT(!draining_, "a server that was drained does not listen again");
-    begun_ = true;
+    begin();
     switch (own.kind()) {
         case address_kind::unix_socket: listen_at_unix(own); break;
         case address_kind::tcp: co_return co_await listen_at_tcp(std::move(own));
@@ -121,7 +121,7 @@ void server_state::serve_standard_streams() {
 
 template <class Listener>
 void server_state::listen(Listener listener, std::string name) {
-    begun_ = true;
+    begin();
     ++listening_;
     listeners_.spawn(accept_from(std::move(listener), std::move(name)), "rpc listener");
 }

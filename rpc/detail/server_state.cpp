@@ -89,10 +89,15 @@ server_state::server_state(server_options options)
           options_.queue_target())),
       gate_(options_.turn_time()),
       describes_(offers_),
+      statistics_(std::make_shared<call_statistics>()),
+      stats_([this] { return stats(); }),
       connections_(scheduler::current().guests().group_context()),
       listeners_(scheduler::current().guests().group_context()) {
     limits_->gate = &gate_;
-    offers_.add<describer>(describes_);
+    each_.record(statistics_);
+    add(row_of<describer>(), &describes_);
+    add(row_of<health>(), &health_);
+    add(row_of<rpc::stats>(), &stats_);
 }
 
 server_state::~server_state() { limits_->gate = nullptr; }
@@ -100,12 +105,18 @@ server_state::~server_state() { limits_->gate = nullptr; }
 void server_state::add(const interface_row& row, void* object) {
     CONDUIT_ASSERT(!begun_, "everything is offered before a server listens or serves");
     offers_.add(row, object);
+    health_.add(std::string(row.name));
+}
+
+void server_state::begin() {
+    if (std::exchange(begun_, true)) return;
+    health_.serve_all();
 }
 
 // --- connections --------------------------------------------------------------------------------
 
 void server_state::serve(any_stream over, std::string name) {
-    begun_ = true;
+    begin();
     take(std::move(over), std::move(name), std::string());
 }
 
@@ -138,8 +149,9 @@ void server_state::take(task<result<any_stream>> opening, std::string name, std:
     }
 }
 
-std::string server_state::no_room_for(const std::string& user) const {
+std::string server_state::no_room_for(const std::string& user) {
     if (sessions_.size() >= options_.connections_max()) {
+        statistics_->hit(limit::connections_max);
         return "there are " + std::to_string(sessions_.size()) + " connections, of at most " +
                std::to_string(options_.connections_max()) + " (connections_max)";
     }
@@ -147,6 +159,7 @@ std::string server_state::no_room_for(const std::string& user) const {
     const auto found = of_user_.find(user);
     const std::size_t theirs = found == of_user_.end() ? 0 : found->second;
     if (theirs < options_.connections_per_user_max()) return {};
+    statistics_->hit(limit::connections_per_user_max);
     return user + " has " + std::to_string(theirs) + " connections, of at most " +
            std::to_string(options_.connections_per_user_max()) + " (connections_per_user_max)";
 }
@@ -176,6 +189,7 @@ task<void> server_state::talk(session_position self, task<result<any_stream>> op
     auto stream = co_await within(each_.greeting_within(), std::move(own));
     if (!stream) {
         const bool late = stream.error() == errc::timed_out;
+        if (late) statistics_->hit(limit::greeting_within);
         note_end(*self, late ? goaway_reason::timeout : goaway_reason::refused,
                  "it did not open: " + stream.error().message());
         co_return;
@@ -202,6 +216,7 @@ task<bool> server_state::check_sender(session& of, any_stream& stream) {
     if (who.error() == std::errc::not_supported) co_return true;
     if (!who) {
         const bool late = who.error() == errc::timed_out;
+        if (late) statistics_->hit(limit::greeting_within);
         note_end(of, late ? goaway_reason::timeout : goaway_reason::shutdown,
                  "it said nothing: " + who.error().message());
         co_return false;
@@ -260,6 +275,7 @@ void server_state::push_out_oldest_stranger() noexcept {
     const auto oldest = std::ranges::find_if(sessions_, is_in_the_way);
     if (oldest == sessions_.end()) return;
     ++counters_.pushed_out;
+    statistics_->hit(limit::strangers_max);
     oldest->running->request_stop();
 }
 
@@ -299,7 +315,8 @@ task<void> server_state::drain() {
         co_return;
     }
     draining_ = true;
-    begun_ = true;
+    begin();
+    health_.end_all();
     changed_.set();
     listeners_.request_stop();
     for (session& each : sessions_) {
@@ -334,6 +351,20 @@ server_counters server_state::counters() const {
         if (each.link != nullptr) add_up(sum.connections, each.link->counters());
     }
     return sum;
+}
+
+server_stats server_state::stats() const {
+    server_stats said = stats_of(*statistics_);
+    const server_counters sum = counters();
+    said.connections_now = connections_now();
+    said.calls_now = calls_served_now();
+    said.accepted = sum.accepted;
+    said.refused = sum.refused;
+    said.pushed_out = sum.pushed_out;
+    said.ended = sum.ended;
+    said.bytes_received = sum.connections.bytes_received;
+    said.bytes_sent = sum.connections.bytes_sent;
+    return said;
 }
 
 }  // namespace conduit::rpc::detail

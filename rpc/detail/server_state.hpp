@@ -10,9 +10,12 @@
 #include <conduit/channels/listen_fds.hpp>
 #include <conduit/rpc/connection.hpp>
 #include <conduit/rpc/describe.hpp>
+#include <conduit/rpc/detail/call_statistics.hpp>
 #include <conduit/rpc/detail/log_limit.hpp>
 #include <conduit/rpc/detail/shared_limits.hpp>
+#include <conduit/rpc/health.hpp>
 #include <conduit/rpc/server.hpp>
+#include <conduit/rpc/stats.hpp>
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/task_group.hpp>
 
@@ -51,6 +54,10 @@ public:
     std::size_t connections_now() const noexcept { return sessions_.size(); }
     std::size_t calls_served_now() const noexcept;
     server_counters counters() const;
+    server_stats stats() const;
+    void set_health(std::string service, health_state state) {
+        health_.set(std::move(service), state);
+    }
 
 private:
     /// One connection, from when it came until it is gone.
@@ -64,6 +71,8 @@ private:
     using session_position = std::list<session>::iterator;
     class session_guard;
 
+    /// Nothing is offered any more.
+    void begin();
     void listen_at_unix(const address& where);
     task<address> listen_at_tcp(address where);
     task<void> listen_at_fifo(address where);
@@ -80,7 +89,7 @@ private:
     void take(task<result<any_stream>> opening, std::string name, std::string user);
     void take(any_stream over, std::string name, std::string user);
     /// Which limit was reached; empty where there is room.
-    std::string no_room_for(const std::string& user) const;
+    std::string no_room_for(const std::string& user);
     task<void> live(session_position self, task<result<any_stream>> opening);
     task<void> talk(session_position self, task<result<any_stream>> opening);
     connection_options limits_of(const session& one) const;
@@ -99,6 +108,9 @@ private:
     fair_gate gate_;
     service_table offers_;
     describe_service describes_;
+    health_service health_;
+    std::shared_ptr<call_statistics> statistics_;
+    stats_service stats_;
     std::vector<std::shared_ptr<void>> kept_;
 
     std::list<session> sessions_;                 // in the order in which they came

@@ -173,7 +173,8 @@ CO_TEST_CASE("every server says what it offers", "[rpc][describe]") {
     const interface_description said = co_await about->describe("test.calculator.v1");
     const interface_description itself = co_await about->describe("conduit.describe");
 
-    REQUIRE(names == std::vector<std::string>{"conduit.describe", "test.calculator.v1"});
+    REQUIRE(names == std::vector<std::string>{"conduit.describe", "conduit.health", "conduit.stats",
+                                              "test.calculator.v1"});
     REQUIRE(said == described());
     REQUIRE(itself == describe(row_of<describer>()));
     REQUIRE(problem_of(itself) == std::nullopt);
