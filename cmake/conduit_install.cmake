@@ -1,5 +1,6 @@
-# What lets others find conduit: find_package(conduit), pkg-config, and conduit_check_awaits() for
-# their own targets. The layers install themselves (conduit_layer.cmake).
+# What lets others find conduit: find_package(conduit), pkg-config, and for their own targets
+# conduit_check_awaits() and conduit_schema_lock(). The layers install themselves
+# (conduit_layer.cmake).
 
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
@@ -14,6 +15,8 @@ install(FILES
     "${CMAKE_CURRENT_BINARY_DIR}/conduit-config.cmake"
     "${CMAKE_CURRENT_BINARY_DIR}/conduit-config-version.cmake"
     cmake/conduit_check_awaits.cmake
+    cmake/conduit_schema_lock.cmake
+    cmake/conduit_schema_lock.cpp.in
     DESTINATION "${package_dir}")
 
 # A static library leaves its own dependencies to whoever links it; the last layer comes first.

@@ -21,6 +21,7 @@ class fault;
 
 namespace conduit::rpc::detail {
 
+class enum_list;
 class incoming_call;
 struct received_message;
 struct type_row;  // schema.hpp
@@ -60,8 +61,9 @@ struct method_row {
     void (*throw_listed)(const fault& why) = nullptr;   // throws the error of its own type, if any
     std::string_view text;                              // for people
     std::string_view since;
-    const method_types* types = nullptr;  // where it is served
-    bool by_name = false;                 // made at run time: connections know it by its name
+    const method_types* types = nullptr;       // where it is served or locked
+    void (*enums)(enum_list& into) = nullptr;  // where it is locked
+    bool by_name = false;                      // made at run time: connections know it by its name
 };
 
 }  // namespace conduit::rpc::detail

@@ -22,7 +22,10 @@
 namespace conduit::rpc::detail {
 
 /// Which rows are made.
-enum class purpose : std::uint8_t { calling, serving };
+enum class purpose : std::uint8_t { calling, serving, locking };
+
+template <class Signature, class Errors>
+struct enums_in;  // enum_list.hpp, for locking alone
 
 /// The class that CONDUIT_INTERFACE made of an interface.
 template <class Interface>
@@ -173,11 +176,16 @@ constexpr method_row make_row(std::string_view full_name, std::string_view name,
     row.text = attributes.text();
     row.since = attributes.since();
     set_shape(row, Method);
-    if constexpr (Purpose == purpose::serving) {
-        row.types = &types_of<decltype(Method), errors>;
-        row.serve = &served<Interface, Method, errors::describe, decltype(Method)>::serve;
-    } else {
+    if constexpr (Purpose == purpose::calling) {
         row.throw_listed = errors::rethrow;
+    } else {
+        row.types = &types_of<decltype(Method), errors>;
+    }
+    if constexpr (Purpose == purpose::serving) {
+        row.serve = &served<Interface, Method, errors::describe, decltype(Method)>::serve;
+    }
+    if constexpr (Purpose == purpose::locking) {
+        row.enums = &enums_in<decltype(Method), errors>::collect;
     }
     return row;
 }

@@ -17,6 +17,46 @@ function(must_not_build)
     endif()
 endfunction()
 
+# Runs one test of the project; `out` gets what it said, `code` how it ended.
+function(run_lock name)
+    execute_process(COMMAND "${CMAKE_CTEST_COMMAND}" --test-dir "${folder}" --verbose
+        -R "schema lock ${name}:" RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE out)
+    set(code "${code}" PARENT_SCOPE)
+    set(out "${out}" PARENT_SCOPE)
+endfunction()
+
+function(check_locks)
+    set(build "${CMAKE_COMMAND}" --build "${folder}" --target)
+    step(${build} kept_schema_lock broken_schema_lock fresh_schema_lock)
+    run_lock(kept)
+    if(NOT code EQUAL 0 OR NOT out MATCHES "100% tests passed")
+        message(FATAL_ERROR "a contract that is as recorded was refused\n${out}")
+    endif()
+    run_lock(broken)
+    if(code EQUAL 0 OR NOT out MATCHES
+            "BREAKS shop.orders/place, parameter count: was u64, is u32" OR NOT out MATCHES
+            "BREAKS shop.orders, enum size::large: was 2, is 1" OR NOT out MATCHES
+            "--target broken_update_force")
+        message(FATAL_ERROR "conduit_schema_lock() let a change through\n${out}")
+    endif()
+    execute_process(COMMAND ${build} broken_update
+        RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE out)
+    if(code EQUAL 0 OR NOT out MATCHES "Nothing was recorded")
+        message(FATAL_ERROR "what breaks was recorded without force\n${out}")
+    endif()
+    set(fresh "${folder}/fresh.lock.json")
+    file(REMOVE "${fresh}")
+    run_lock(fresh)
+    if(code EQUAL 0 OR NOT out MATCHES "Nothing is recorded yet")
+        message(FATAL_ERROR "a lock without a file passes\n${out}")
+    endif()
+    step(${build} fresh_update)
+    step("${CMAKE_COMMAND}" -E compare_files "${fresh}" "${project}/kept.lock.json")
+    file(COPY_FILE "${project}/broken.lock.json" "${fresh}")
+    step(${build} fresh_update_force)
+    step("${CMAKE_COMMAND}" -E compare_files "${fresh}" "${project}/kept.lock.json")
+endfunction()
+
 set(project "${SOURCE}/tests/install")
 set(folder "${BUILD}/install/${WAY}")
 
@@ -42,4 +82,5 @@ else()
     step("${CMAKE_COMMAND}" --build "${folder}" --target consumer)
     step("${folder}/consumer")
     must_not_build("${CMAKE_COMMAND}" --build "${folder}" --target careless)
+    check_locks()
 endif()
