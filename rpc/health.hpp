@@ -38,8 +38,9 @@ std::string_view to_string(health_state state) noexcept;
 /// What `conduit.health` is. A service is an interface by its name, or whatever else the server has
 /// named by set_health(); an empty name stands for the whole server.
 ///
-/// check() and list() are answered also where server_options::calls_max() is reached: a server that
-/// has much to do is not taken for one that is ill. watch() takes a place, as calls do.
+/// check() and list() are answered also where server_options::calls_max() is reached or the queue
+/// stands: a server that has much to do is not taken for one that is ill. watch() takes a place, as
+/// calls do.
 class health {
 public:
     virtual ~health() = default;

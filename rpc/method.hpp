@@ -48,7 +48,8 @@ public:
         changed.deadline_ = limit;
         return changed;
     }
-    /// Served also when server_options::calls_max() is reached: short, and needed most then.
+    /// Served also where server_options::calls_max() is reached or the queue stands: short, and
+    /// needed most then.
     constexpr method essential() const noexcept {
         method changed = *this;
         changed.essential_ = true;
