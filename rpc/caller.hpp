@@ -10,11 +10,15 @@
 #include <conduit/rpc/detail/method_row.hpp>
 #include <conduit/runtime/task.hpp>
 
+#include <memory>
+#include <utility>
+
 namespace conduit::rpc {
 
 namespace detail {
+class call_retries;
 class connection_state;
-}
+}  // namespace detail
 
 /// Must outlive the stubs that use it, and their calls.
 class caller {
@@ -27,6 +31,17 @@ public:
     /// Waits for such a place. The call must be made before anything else is awaited. Throws a
     /// fault that says that the call was not sent: unavailable, cancelled or deadline_exceeded.
     virtual task<detail::connection_state*> until_ready(const detail::method_row& method) = 0;
+
+    /// By what rules calls that failed are made again; null where they are not, as here.
+    const std::shared_ptr<detail::call_retries>& retries() const noexcept { return retries_; }
+
+protected:
+    caller() noexcept = default;
+    explicit caller(std::shared_ptr<detail::call_retries> retries) noexcept
+        : retries_(std::move(retries)) {}
+
+private:
+    std::shared_ptr<detail::call_retries> retries_;
 };
 
 }  // namespace conduit::rpc

@@ -41,6 +41,7 @@ struct connection_counters {
     std::uint64_t calls_cancelled = 0;   // incoming ones, by the peer
     std::uint64_t messages_refused = 0;  // items and results that were too long or had no room
     std::uint64_t frames_skipped = 0;    // ignorable ones, and those about calls that had ended
+    std::uint64_t late_answers = 0;      // that nobody waited for any more
     std::uint64_t pings_received = 0;
     std::uint64_t faults_of_peer = 0;  // ended for what the peer did: why() says what
     std::uint64_t bytes_received = 0;

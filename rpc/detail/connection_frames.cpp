@@ -339,7 +339,10 @@ bool connection_state::on_end(const end_event& event) {
                                                    " gives no handles, and " +
                                                    number(handles->size()) + " came");
         }
+        if (watcher_ != nullptr) watcher_->answered(*call, event.status);
         call->on_end(event, std::span(*handles));
+    } else {
+        ++counters_.late_answers;
     }
     made_.release(event.stream);
     call_ended();
@@ -368,6 +371,9 @@ bool connection_state::on_pong(std::uint64_t value) {
 bool connection_state::on_goaway(const goaway_event& event) {
     peer_draining_ = true;
     answered_.set();  // in effect: it makes no more calls
+    if (event.retry_after_ms != no_retry_after) {
+        come_back_after_ = std::chrono::milliseconds(event.retry_after_ms);
+    }
     if (event.reason != goaway_reason::draining) {
         not_begun_from_ = event.opens;
         if (!why_) {

@@ -88,6 +88,15 @@ bool connection_state::can_open(const method_row& method) const noexcept {
            openers_.empty() && (!method.takes_handles || greeted());
 }
 
+std::size_t connection_state::free_places() const noexcept {
+    const std::size_t taken = made_.taken() + promised_;
+    if (!is_open() || !has_room() || taken >= theirs_.calls_max) return 0;
+    // Calls that were promised a place will fill the output as calls lately did.
+    const std::size_t room = options_.output_max() - output_.size();
+    const std::size_t fit = room / std::max<std::size_t>(usual_size_, 1) + 1;
+    return fit > promised_ ? std::min(theirs_.calls_max - taken, fit - promised_) : 0;
+}
+
 task<connection_state*> connection_state::until_ready(const method_row& method) {
     std::error_code ended;
     if (method.takes_handles) ended = co_await greeted_.wait();
@@ -109,18 +118,17 @@ task<connection_state*> connection_state::until_ready(const method_row& method) 
 }
 
 void connection_state::admit() noexcept {
-    while (!openers_.empty() && is_open() && made_.taken() + promised_ < theirs_.calls_max &&
-           has_room()) {
+    while (!openers_.empty() && free_places() > 0) {
         ++promised_;
         openers_.front().complete(0);
     }
     while (!openers_.empty() && !is_open()) openers_.front().complete(gone_outcome);
+    if (watcher_ != nullptr) watcher_->places_changed();
 }
 
 operation::progress connection_state::open_operation::start() {
     connection_state& on = *on_;
-    if (on.openers_.empty() && on.made_.taken() + on.promised_ < on.theirs_.calls_max &&
-        on.has_room()) {
+    if (on.openers_.empty() && on.free_places() > 0) {
         ++on.promised_;
         return progress::done;
     }
@@ -439,7 +447,7 @@ void connection_state::make_room_known() noexcept {
         room_waiters_.erase(room_waiters_.begin());
         next->room_came();
     }
-    if (!openers_.empty()) admit();
+    if (!openers_.empty() || watcher_ != nullptr) admit();
 }
 
 // --- ending -----------------------------------------------------------------------------------

@@ -22,6 +22,7 @@
 #include <conduit/runtime/task_group.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -34,6 +35,19 @@
 #include <vector>
 
 namespace conduit::rpc::detail {
+
+/// Who hands out the calls of a connection, and wants to know of what may change its mind. Nothing
+/// may be awaited or destroyed from here.
+class connection_watcher {
+public:
+    /// There may be a place for a call where there was none, or none will come any more.
+    virtual void places_changed() noexcept = 0;
+    /// END of a call has come, with this status.
+    virtual void answered(const outgoing_call& call, std::uint32_t status) noexcept = 0;
+
+protected:
+    ~connection_watcher() = default;
+};
 
 class connection_state final : public caller, private frame_events {
 public:
@@ -53,12 +67,26 @@ public:
         return can_open(method) ? this : nullptr;
     }
     task<connection_state*> until_ready(const method_row& method) override;
+    /// How many more calls could be opened at once.
+    std::size_t free_places() const noexcept;
+    /// One at a time, which takes itself out with null before it goes.
+    void watch(connection_watcher* by) noexcept { watcher_ = by; }
+    /// Whether the other side wants no more calls, and when it said to come back.
+    bool peer_is_draining() const noexcept { return peer_draining_; }
+    std::optional<std::chrono::milliseconds> peer_comes_back_after() const noexcept {
+        return come_back_after_;
+    }
 
     // For calls.
     out_buffer& output() noexcept { return output_; }
     /// Something was put into the output.
     void wake_writer() noexcept {
         if (!work_.is_set()) work_.set();
+    }
+    /// The same, of a call that put so many bytes there.
+    void call_launched(std::size_t bytes) noexcept {
+        usual_size_ = std::max(bytes, usual_size_ - usual_size_ / 16);
+        wake_writer();
     }
     bool has_room() const noexcept { return !is_over() && output_.size() < options_.output_max(); }
     void wait_for_room(message_outlet& outlet) noexcept { room_waiters_.push_back(&outlet); }
@@ -226,7 +254,8 @@ private:
     };
     std::deque<named_row> named_rows_;
     intrusive_list<operation, in_queue> openers_;
-    std::size_t promised_ = 0;  // numbers, to openers that were woken
+    std::size_t promised_ = 0;    // numbers, to openers that were woken
+    std::size_t usual_size_ = 0;  // of calls in the output: the longest, and less with each other
 
     std::vector<incoming_entry> incoming_;
     std::vector<their_alias> their_aliases_;
@@ -252,7 +281,9 @@ private:
     event quiet_;       // no call is under way, while draining
     event peer_ended_;  // nothing more comes
     event down_event_;
+    connection_watcher* watcher_ = nullptr;
     std::optional<wire_fault> why_;
+    std::optional<std::chrono::milliseconds> come_back_after_;
     std::optional<credentials> peer_;
     connection_counters counters_;
     bool draining_ = false;       // this side opens no more

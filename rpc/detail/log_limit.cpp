@@ -5,7 +5,7 @@
 
 namespace conduit::rpc::detail {
 
-void log_limit::warn(std::string line) {
+void log_limit::write(log_level level, std::string line) {
     if (!lines_.take(loop::running().now)) {
         ++left_out_;
         return;
@@ -14,7 +14,7 @@ void log_limit::warn(std::string line) {
         line += " (and " + std::to_string(left_out_) + " lines that were left out before)";
         left_out_ = 0;
     }
-    scheduler::current().log(log_level::warning, line);
+    scheduler::current().log(level, line);
 }
 
 }  // namespace conduit::rpc::detail

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace conduit::rpc::detail {
 
@@ -21,7 +22,8 @@ public:
     static constexpr std::uint32_t lines_per_second = 10;
 
     /// To the log of the scheduler that runs.
-    void warn(std::string line);
+    void warn(std::string line) { write(log_level::warning, std::move(line)); }
+    void write(log_level level, std::string line);
 
     std::uint64_t left_out() const noexcept { return left_out_; }
 

@@ -180,9 +180,10 @@ void outgoing_call::launch() {
     }
     if (names_) on_->alias_sent(*method_);
     launched_ = true;
+    launched_at_ = loop::running().now;
     sequence_ = on_->next_sequence();
     ++on_->counters().calls_made;
-    on_->wake_writer();
+    on_->call_launched(out.end() - begun_at_);
 }
 
 operation::progress outgoing_call::start() { return over_ ? progress::done : progress::waiting; }

@@ -17,6 +17,7 @@
 #include <conduit/rpc/detail/message_flow.hpp>
 #include <conduit/rpc/detail/method_row.hpp>
 #include <conduit/rpc/fault.hpp>
+#include <conduit/runtime/clock.hpp>
 #include <conduit/runtime/operation.hpp>
 
 #include <cstddef>
@@ -72,6 +73,8 @@ public:
     /// What END said, in microseconds.
     std::uint32_t queue_us() const noexcept { return queue_us_; }
     std::uint32_t run_us() const noexcept { return run_us_; }
+    /// When the turn began in which it was launched.
+    clock::time_point launched_at() const noexcept { return launched_at_; }
 
     const char* name() const noexcept override { return "rpc call"; }
     void cancel() noexcept override;
@@ -113,6 +116,7 @@ private:
     std::size_t begun_size_ = 0;
     std::uint32_t queue_us_ = 0;
     std::uint32_t run_us_ = 0;
+    clock::time_point launched_at_{};
     bool launched_ = false;
     bool over_ = false;
     bool ended_by_peer_ = false;

@@ -42,6 +42,7 @@ void add_up(connection_counters& sum, const connection_counters& more) noexcept 
     sum.pings_received += more.pings_received;
     sum.faults_of_peer += more.faults_of_peer;
     sum.frames_skipped += more.frames_skipped;
+    sum.late_answers += more.late_answers;
     sum.bytes_received += more.bytes_received;
     sum.bytes_sent += more.bytes_sent;
 }

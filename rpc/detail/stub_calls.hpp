@@ -6,6 +6,7 @@
 #pragma once
 
 #include <conduit/rpc/caller.hpp>
+#include <conduit/rpc/detail/call_retries.hpp>
 #include <conduit/rpc/detail/method_row.hpp>
 #include <conduit/rpc/detail/outgoing_call.hpp>
 #include <conduit/rpc/detail/parameters.hpp>
@@ -128,16 +129,21 @@ using pumps_for = std::conditional_t<(is_stream_v<A> || ...), task_group, no_pum
 
 template <class T, class... A>
 task<T> call_unary(caller* through, const method_row* method, A... arguments) {
+    retry_attempts attempts(*through);
     connection_state* on = through->ready(*method);
     if (on == nullptr) [[unlikely]] {
         on = co_await through->until_ready(*method);
     }
-    result_call<T> call(*on, *method);
-    launch(call, arguments...);
-    [[maybe_unused]] pumps_for<A...> pumps;  // destroyed before the call
-    if constexpr ((is_stream_v<A> || ...)) (pump_if_stream(pumps, call, arguments), ...);
-    co_await call;
-    co_return call.take();
+    for (;;) {
+        result_call<T> call(*on, *method);
+        launch(call, arguments...);
+        [[maybe_unused]] pumps_for<A...> pumps;  // destroyed before the call
+        if constexpr ((is_stream_v<A> || ...)) (pump_if_stream(pumps, call, arguments), ...);
+        co_await call;
+        if (!attempts.allow_another(call)) [[likely]]
+            co_return call.take();
+        on = co_await attempts.next_place(through, method);
+    }
 }
 
 /// Bounds a call by the deadline of its method.
