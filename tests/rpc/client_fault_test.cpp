@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What can go wrong between a client and its server, one case for each row of the catalogue:
+// replies that do not come, come twice, or come too late; connections that die; retries that pile
+// up. Over Unix sockets, so that each kernel backend carries them.
+
+#include "hostile.hpp"
+
+#include "../support/co_test.hpp"
+#include "../support/fleet.hpp"
+#include "../support/rpc_subject.hpp"
+#include "../support/settle.hpp"
+
+#include <conduit/channels/unix_stream.hpp>
+#include <conduit/rpc/pool_client.hpp>
+#include <conduit/rpc/server.hpp>
+#include <conduit/rpc/try_call.hpp>
+#include <conduit/runtime/timer.hpp>
+#include <conduit/runtime/within.hpp>
+#include <conduit/runtime/yield.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace conduit;
+using namespace conduit::test;
+using namespace std::chrono_literals;
+using namespace conduit::rpc::detail;
+using rpc::status;
+namespace flag = conduit::rpc::detail::frame_flag;
+
+namespace {
+
+using called = result<std::string, rpc::fault>;
+
+/// A client over a Unix socket, whose server is played by the test.
+struct played_server : raw_server {
+    explicit played_server(const rpc::connection_options& options = {})
+        : raw_server(make_unix_pair().value(), options) {}
+};
+
+task<called> try_echo(rpc::stub<probe> there, std::string text) {
+    co_return co_await rpc::try_call(there.echo(std::move(text)));
+}
+
+/// Waits until the peer has seen so many calls.
+task<> until_opened(const raw_peer& peer, std::size_t calls) {
+    while (peer.opens.size() < calls) co_await sleep_for(0ms);
+}
+
+task<> until_cancelled(const raw_peer& peer, std::size_t calls) {
+    while (peer.cancels < calls) co_await sleep_for(0ms);
+}
+
+bytes answer_to(std::uint32_t stream, std::string_view text) {
+    return end_frame(stream, 0, encoded_text(text));
+}
+
+bytes repeated(const bytes& what, std::size_t times) {
+    bytes all;
+    all.reserve(what.size() * times);
+    for (std::size_t i = 0; i < times; ++i) all.insert(all.end(), what.begin(), what.end());
+    return all;
+}
+
+struct tally {
+    int good = 0;
+    int wrong = 0;
+    int cancelled = 0;
+    int unavailable = 0;
+    int not_run = 0;
+    int other = 0;
+
+    int ended() const { return good + wrong + cancelled + unavailable + other; }
+};
+
+task<> echo_into(rpc::stub<probe> there, std::string text, tally& into) {
+    const std::string expected = text;
+    auto came = co_await rpc::try_call(there.echo(std::move(text)));
+    if (came) {
+        ++(*came == expected ? into.good : into.wrong);
+        co_return;
+    }
+    const rpc::fault& why = came.error();
+    if (!why.may_have_run()) ++into.not_run;
+    if (why.code() == status::cancelled) {
+        ++into.cancelled;
+    } else if (why.code() == status::unavailable) {
+        ++into.unavailable;
+    } else {
+        ++into.other;
+    }
+}
+
+task<> echo_in_turn(rpc::stub<probe> there, int first, int last, tally& into) {
+    for (int i = first; i < last; ++i) {
+        co_await echo_into(there, std::to_string(i), into);
+    }
+}
+
+}  // namespace
+
+CO_TEST_CASE(
+    "C1: a reply that never comes ends the call at its deadline, and a late one is dropped",
+    "[rpc][client][fault]") {
+    played_server with;
+    co_await with.peer.send(greeting());
+    const auto before = clock::now();
+    auto late = co_await within(20ms, try_echo(with.there, "a"));
+    const auto took = clock::now() - before;
+    co_await until_cancelled(with.peer, 1);
+    const std::size_t taken = with.client.calls_made_now();
+    const bytes answers = joined({answer_to(0, "late"), answer_to(1, "in time")});
+    auto next = scope.spawn(try_echo(with.there, "b"));
+    co_await until_opened(with.peer, 2);
+    co_await with.peer.send(answers);
+    auto good = co_await next;
+    REQUIRE(late.error().code() == status::deadline_exceeded);
+    REQUIRE(late.error().may_have_run());
+    REQUIRE(took >= 20ms);
+    REQUIRE(taken == 1);  // until END
+    REQUIRE(good.value() == "in time");
+    REQUIRE(with.client.calls_made_now() == 0);
+    REQUIRE(with.client.counters().late_answers == 1);
+    REQUIRE(with.client.is_open());
+}
+
+CO_TEST_CASE("C2: replies that come twice, or belong to no call, are counted, and too many end it",
+             "[rpc][client][fault]") {
+    played_server with;
+    co_await with.peer.send(greeting());
+    auto call = scope.spawn(try_echo(with.there, "a"));
+    co_await until_opened(with.peer, 1);
+    const bytes twice =
+        joined({answer_to(0, "once"), answer_to(0, "again"), answer_to(77, "no such call")});
+    co_await with.peer.send(twice);
+    auto good = co_await call;
+    while (with.client.counters().frames_skipped < 2) co_await sleep_for(0ms);
+    const bool was_open = with.client.is_open();
+    const bytes many = repeated(answer_to(77, ""), 12'000);
+    auto flooding = scope.spawn(with.peer.send(many));
+    co_await with.client.until_down();
+    co_await flooding;
+    REQUIRE(good.value() == "once");
+    REQUIRE(was_open);
+    REQUIRE(with.client.why()->reason == goaway_reason::too_much);
+    REQUIRE(with.client.counters().frames_skipped >= 10'000);
+    REQUIRE(with.client.counters().frames_skipped < 12'000);
+}
+
+CO_TEST_CASE("C3: a connection that dies ends each call once, as not sent or as maybe executed",
+             "[rpc][client][fault]") {
+    constexpr int calls = 200;
+    played_server with;
+    co_await with.peer.send(greeting());
+    tally all;
+    task_scope calling;
+    for (int i = 0; i < calls; ++i) calling.spawn(echo_into(with.there, "text", all));
+    co_await until_opened(with.peer, 128);
+    const int early = all.ended();
+    with.peer.hang_up();
+    co_await calling.join();
+    REQUIRE(early == 0);
+    REQUIRE(all.unavailable == calls);
+    REQUIRE(all.not_run == calls - 128);
+}
+
+CO_TEST_CASE("C4: a retry storm is bounded by the budget, and only what is safe is in it",
+             "[rpc][client][fault]") {
+    constexpr int calls = 1000;
+    fleet servers;
+    auto& a = servers.start("a");
+    a.object.refusals = 1'000'000;
+    a.object.refusal = rpc::fault(status::unavailable, "down");
+    rpc::pool_client<vessel> there({"a"}, servers.options().retry_wait(1ms, 1ms));
+    int failed = 0;
+    for (int i = 0; i < calls; ++i) {
+        auto why = co_await rpc::try_call(there->who());
+        if (!why && why.error().code() == status::unavailable) ++failed;
+    }
+    const int of_idempotent = a.object.calls;
+    for (int i = 0; i < 100; ++i) {
+        auto why = co_await rpc::try_call(there->once());
+        if (!why && why.error().code() == status::unavailable) ++failed;
+    }
+    const auto counted = there.pool().counters();
+    REQUIRE(failed == calls + 100);
+    REQUIRE(a.object.calls == of_idempotent + 100);
+    REQUIRE(counted.retries == static_cast<std::uint64_t>(of_idempotent - calls));
+    REQUIRE(counted.retries >= calls / 5);
+    // A fifth, 10 a second over 10 s, and 10 more for each second that this took.
+    REQUIRE(counted.retries <= calls / 5 + 100 + 300);
+    REQUIRE(counted.retries_denied >= calls / 2);
+}
+
+CO_TEST_CASE("C5: a call whose cancellation races its reply has one outcome, and keeps its number",
+             "[rpc][client][fault][cancel]") {
+    played_server with;
+    co_await with.peer.send(greeting());
+    tally all;
+    constexpr int rounds = 60;
+    for (int i = 0; i < rounds; ++i) {
+        const std::size_t seen = with.peer.opens.size();
+        auto call = scope.spawn(echo_into(with.there, "text", all));
+        co_await until_opened(with.peer, seen + 1);
+        const std::uint32_t number = with.peer.opens.back().stream;
+        auto answering = scope.spawn(with.peer.send(answer_to(number, "text")));
+        for (int step = 0; step < i % 6; ++step) co_await sleep_for(0ms);
+        call.request_stop();
+        co_await call;
+        co_await answering;
+        while (with.client.calls_made_now() > 0) co_await sleep_for(0ms);
+    }
+    auto given_up = scope.spawn(try_echo(with.there, "a"));
+    co_await until_opened(with.peer, rounds + 1);
+    given_up.request_stop();
+    co_await given_up;
+    auto next = scope.spawn(try_echo(with.there, "b"));
+    co_await until_opened(with.peer, rounds + 2);
+    const std::uint32_t first = with.peer.opens[rounds].stream;
+    const std::uint32_t second = with.peer.opens[rounds + 1].stream;
+    const bytes both = joined({answer_to(first, "a"), answer_to(second, "b")});
+    co_await with.peer.send(both);
+    auto good = co_await next;
+    REQUIRE(all.good + all.cancelled == rounds);
+    REQUIRE(all.ended() == rounds);
+    REQUIRE(all.cancelled >= 1);
+    REQUIRE(first != second);
+    REQUIRE(good.value() == "b");
+}
+
+CO_TEST_CASE("C6: a server slower than its caller makes callers wait, and no queue grow",
+             "[rpc][client][fault]") {
+    constexpr int calls = 500;
+    constexpr std::size_t size = 100'000;
+    auto ends = make_unix_pair().value();
+    rpc::connection client(any_stream(std::move(ends.first)), rpc::connection_options());
+    raw_peer deaf(any_stream(std::move(ends.second)), raw_peer::hearing::deaf);
+    const rpc::stub<probe> there(client);
+    tally all;
+    task_scope calling;
+    for (int i = 0; i < calls; ++i) {
+        calling.spawn(echo_into(there, std::string(size, 'x'), all));
+    }
+    co_await settle();
+    const auto counted = client.counters();
+    const std::size_t queued = counted.calls_made * size - counted.bytes_sent;
+    const int early = all.ended();
+    calling.request_stop();
+    co_await calling.join();
+    REQUIRE(early == 0);
+    REQUIRE(counted.calls_made >= 10);
+    REQUIRE(queued <= 1024 * 1024 + 2 * size);
+    REQUIRE(all.cancelled == calls);
+    REQUIRE(all.not_run >= calls - static_cast<int>(counted.calls_made));
+}
+
+CO_TEST_CASE("C7: a client that is destroyed ends its calls, those that wait and its streams",
+             "[rpc][client][fault]") {
+    auto ends = make_unix_pair().value();
+    subject_server there;
+    there.server.serve(any_stream(std::move(ends.first)));
+    auto client = std::make_unique<subject_client>(any_stream(std::move(ends.second)));
+    std::vector<child<result<void, rpc::fault>>> held;
+    for (int i = 0; i < 200; ++i) held.push_back(scope.spawn(try_hold(**client)));
+    co_await until_held(there.object, 128);
+    client.reset();
+    int unavailable = 0;
+    int not_run = 0;
+    for (auto& each : held) {
+        auto ended = co_await each;
+        if (ended.error().code() == status::unavailable) ++unavailable;
+        if (!ended.error().may_have_run()) ++not_run;
+    }
+    co_await until_released(there.object, 128);
+    REQUIRE(unavailable == 200);
+    REQUIRE(not_run == 72);
+}
+
+CO_TEST_CASE("C8: numbers of calls are used again only after END, and never mix up answers",
+             "[rpc][client][fault]") {
+    constexpr int callers = 8;
+    constexpr int each = 2500;
+    probe_service object;
+    rpc::service_table offers;
+    offers.add<probe>(object);
+    auto ends = make_unix_pair().value();
+    rpc::connection server(any_stream(std::move(ends.first)), offers);
+    rpc::connection client(any_stream(std::move(ends.second)));
+    tally all;
+    task_scope calling;
+    for (int i = 0; i < callers; ++i) {
+        calling.spawn(echo_in_turn(rpc::stub<probe>(client), i * each, (i + 1) * each, all));
+    }
+    co_await calling.join();
+    REQUIRE(all.good == callers * each);
+    REQUIRE(all.wrong == 0);
+    REQUIRE(server.counters().calls_served == callers * each);
+
+    played_server with;
+    co_await with.peer.send(greeting());
+    auto first = scope.spawn(try_echo(with.there, "a"));
+    co_await until_opened(with.peer, 1);
+    first.request_stop();
+    co_await first;
+    auto second = scope.spawn(try_echo(with.there, "b"));
+    co_await until_opened(with.peer, 2);
+    const bytes ended = joined({answer_to(0, "a"), answer_to(1, "b")});
+    co_await with.peer.send(ended);
+    co_await second;
+    while (with.client.calls_made_now() > 0) co_await sleep_for(0ms);
+    auto third = scope.spawn(try_echo(with.there, "c"));
+    co_await until_opened(with.peer, 3);
+    const std::uint32_t again = with.peer.opens[2].stream;
+    co_await with.peer.send(answer_to(again, "c"));
+    auto good = co_await third;
+    REQUIRE(with.peer.opens[0].stream == 0);
+    REQUIRE(with.peer.opens[1].stream == 1);  // 0 is taken until its END
+    REQUIRE(again <= 1);
+    REQUIRE(good.value() == "c");
+}
+
+CO_TEST_CASE("C9: a reply above the limit is refused by name, and the connection is kept",
+             "[rpc][client][fault]") {
+    constexpr std::uint32_t size = 100'000;
+    played_server with(rpc::connection_options().message_max(65'536));
+    co_await with.peer.send(greeting());
+    auto call = scope.spawn(try_echo(with.there, "a"));
+    co_await until_opened(with.peer, 1);
+    const std::uint32_t call_of_client = 0 | receivers_stream;
+    const std::string half(size / 2, 'x');
+    const std::string sized = encoded_number(size) + half;
+    const bytes reply =
+        joined({data_frame(call_of_client, flag::message | flag::more | flag::sized, sized),
+                data_frame(call_of_client, flag::message, half), end_frame(0, 0, "")});
+    co_await with.peer.send(reply);
+    auto refused = co_await call;
+    auto next = scope.spawn(try_echo(with.there, "b"));
+    co_await until_opened(with.peer, 2);
+    co_await with.peer.send(answer_to(with.peer.opens[1].stream, "b"));
+    auto good = co_await next;
+    REQUIRE(refused.error().code() == status::resource_exhausted);
+    REQUIRE_THAT(std::string(refused.error().text()),
+                 Catch::Contains("100000") && Catch::Contains("65536 are taken (message_max)"));
+    REQUIRE(good.value() == "b");
+    REQUIRE(with.client.is_open());
+    REQUIRE(with.client.counters().messages_refused == 1);
+}
+
+CO_TEST_CASE("C10: small calls and pings go past a large reply", "[rpc][client][fault]") {
+    constexpr std::size_t size = std::size_t{16} * 1024 * 1024;
+    const auto large = rpc::connection_options()
+                           .message_max(32 * 1024 * 1024)
+                           .memory_max(std::size_t{96} * 1024 * 1024);
+    probe_service object;
+    rpc::service_table offers;
+    offers.add<probe>(object);
+    auto ends = make_unix_pair().value();
+    rpc::connection server(any_stream(std::move(ends.first)), offers, large);
+    rpc::connection client(any_stream(std::move(ends.second)), large);
+    const rpc::stub<probe> there(client);
+    co_await client.until_greeted();
+    auto slow = scope.spawn(try_echo(there, std::string(size, 'x')));
+    while (server.counters().calls_served == 0 || server.counters().bytes_sent < size / 16) {
+        co_await sleep_for(0ms);  // the reply has begun
+    }
+    int passed = 0;
+    while (!slow.is_done()) {
+        auto small = co_await try_echo(there, "small");
+        if (small && !slow.is_done()) ++passed;
+    }
+    auto reply = co_await slow;
+    REQUIRE(reply.value().size() == size);
+    REQUIRE(passed >= 8);
+}
+
+CO_TEST_CASE("C10: a ping is answered before a large reply has ended", "[rpc][client][fault]") {
+    constexpr std::uint32_t size = 3'000'000;
+    raw_client with(make_unix_pair().value(), rpc::connection_options());
+    co_await with.peer.send(greeting());
+    const std::string text = encoded_text(std::string(size, 'x'));
+    open_parts first;
+    first.name = "test.probe/echo";
+    first.size = static_cast<std::uint32_t>(text.size());
+    const std::size_t piece = 60'000;
+    const std::string beginning = text.substr(0, piece);
+    first.message = beginning;
+    co_await with.peer.send(open_frame(0, 0, first));
+    for (std::size_t at = piece; at < text.size(); at += piece) {
+        const bool last = at + piece >= text.size();
+        const std::uint8_t flags = last ? flag::message | flag::fin : flag::message | flag::more;
+        co_await with.peer.send(data_frame(0, flags, text.substr(at, piece)));
+    }
+    while (with.peer.items == 0) co_await sleep_for(0ms);
+    // The window is used up: the rest of the reply waits for credit that does not come.
+    const bytes ping = raw_frame({0, frame_type::ping, 0, 0, 0, 0}, bytes(8));
+    co_await with.peer.send(ping);
+    while (with.peer.pongs.empty()) co_await sleep_for(0ms);
+    const std::size_t ended = with.peer.ends.size();
+    const auto more = make_credit(0, true, 8 * 1024 * 1024);
+    co_await with.peer.send(bytes(more.begin(), more.end()));
+    co_await with.peer.until_ends(1);
+    REQUIRE(ended == 0);
+    REQUIRE(with.peer.ends[0].status == 0);
+    REQUIRE(with.peer.item_bytes >= size);
+}
