@@ -25,7 +25,7 @@ public:
 
     retry_budget(std::uint32_t percent_of_calls, std::uint32_t per_second) noexcept
         : percent_(percent_of_calls),
-          free_(static_cast<std::int64_t>(per_second) * seconds * whole) {}
+          free_(std::int64_t{per_second} * std::int64_t{seconds} * whole) {}
 
     void note_call(clock::time_point now) noexcept { slot_at(now) += percent_; }
 
