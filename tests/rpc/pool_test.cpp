@@ -3,8 +3,13 @@
 
 #include "../support/co_test.hpp"
 #include "../support/fleet.hpp"
+#include "../support/raw_peer.hpp"
+#include "../support/rpc_subject.hpp"
 #include "../support/settle.hpp"
+#include "../support/temp_dir.hpp"
 
+#include <conduit/channels/pipe.hpp>
+#include <conduit/rpc/detail/wire.hpp>
 #include <conduit/rpc/pool_client.hpp>
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/scheduler.hpp>
@@ -51,6 +56,19 @@ rpc::fault refusal(rpc::status code, std::optional<std::chrono::milliseconds> af
     rpc::fault why(code, "refused");
     if (after) why.retry_after(*after);
     return why;
+}
+
+task<any_stream> never_opens() {
+    event never;
+    const std::error_code ended = co_await never.wait();
+    throw rpc::fault(
+        ended == errc::timed_out ? rpc::status::deadline_exceeded : rpc::status::cancelled,
+        "cannot connect to 'a'");
+}
+
+task<called> wait_over_own_pool(test::fleet* servers) {
+    vessels there({"a"}, servers->options());
+    co_return co_await try_wait(*there);
 }
 
 /// On the simulated kernel only, where an hour takes no time.
@@ -285,6 +303,74 @@ TEST_CASE("a good answer makes the pause short again", "[rpc][pool][sim]") {
         co_await there->who();
         REQUIRE(clock::now() - before <= 60ms);
     });
+}
+
+TEST_CASE("who goes and says when to come back is called then, and not before",
+          "[rpc][pool][drain][sim]") {
+    run_in_virtual_time(+[]() -> task<> {
+        test::fleet servers;
+        std::vector<std::unique_ptr<test::raw_peer>> peers;
+        servers.take("a", [&](any_stream over) {
+            peers.push_back(std::make_unique<test::raw_peer>(std::move(over)));
+        });
+        vessels there({"a"}, servers.options());
+        co_await until_connected(there.pool(), 1);
+        const auto goaway =
+            rpc::detail::make_goaway(rpc::detail::goaway_reason::draining, 0, 5000, "later");
+        const auto words = test::joined({test::greeting(), {goaway.begin(), goaway.end()}});
+        const bool sent = co_await peers[0]->send(words);
+        co_await sleep_for(10s);
+        REQUIRE(sent);
+        REQUIRE(servers.attempts.size() == 2);
+        const auto apart = servers.attempts[1].at - servers.attempts[0].at;
+        REQUIRE(apart >= 5s);
+        REQUIRE(apart < 6s);
+        REQUIRE(there.pool().counters().goaways == 1);
+        REQUIRE(there.pool().counters().pushbacks == 1);
+    });
+}
+
+TEST_CASE("an attempt to connect has its time, and Unix sockets are tried without growing pauses",
+          "[rpc][pool][sim]") {
+    run_in_virtual_time(+[]() -> task<> {
+        rpc::pool_options hanging;
+        hanging.connect_within(1s).opens_by([](std::string) { return never_opens(); });
+        vessels slow({"a"}, hanging);
+        vessels missing({"unix:/run/nobody"});
+        auto late = co_await within(10s, try_who(*slow));
+        REQUIRE_THAT(std::string(late.error().text()), Catch::Contains("1000 ms (connect_within)"));
+        REQUIRE(slow.pool().counters().connect_failures >= 3);
+        REQUIRE(slow.pool().counters().connect_failures <= 10);
+        REQUIRE(missing.pool().counters().connect_failures >= 10'000 / 50);
+    });
+}
+
+CO_TEST_CASE("a handle in the first call waits for the server's greeting", "[rpc][pool]") {
+    const test::temp_dir folder;
+    const std::string where = "unix:" + folder.path("s");
+    test::subject_server there;
+    co_await there.server.listen(where);
+    rpc::pool_client<test::subject> here({where});
+    auto [reader, writer] = make_pipe().value();
+    writer.close();
+    unique_fd handle = reader.detach().value();
+    auto text = co_await here->read_all(std::move(handle));
+    co_await here.close();
+    REQUIRE(text.empty());
+    REQUIRE(here.pool().counters().connects == 1);
+}
+
+CO_TEST_CASE("a stop that reaches the context of a pool ends it and its calls",
+             "[rpc][pool][cancel]") {
+    test::fleet servers;
+    auto& a = servers.start("a");
+    auto using_it = scope.spawn(wait_over_own_pool(&servers));
+    co_await until_waiting(a.object, 1);
+    const bool early = using_it.is_done();
+    using_it.request_stop();
+    auto ended = co_await using_it;
+    REQUIRE_FALSE(early);
+    REQUIRE(ended.error().code() == rpc::status::cancelled);
 }
 
 CO_TEST_CASE("a server that drains gets no new calls, and ends those it has",
