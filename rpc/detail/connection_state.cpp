@@ -75,6 +75,8 @@ connection_state::connection_state(any_stream over, const service_table* offers,
 
 connection_state::~connection_state() {
     go_down(goaway_reason::shutdown, "the connection was closed here");
+    afterlife_->gone = true;
+    afterlife_->why = std::move(why_->text);
 }
 
 // --- opening calls ----------------------------------------------------------------------------
@@ -98,9 +100,11 @@ std::size_t connection_state::free_places() const noexcept {
 }
 
 task<connection_state*> connection_state::until_ready(const method_row& method) {
+    // Behind each wait, the connection may be no more.
+    const std::shared_ptr<const afterlife> after = afterlife_;
     std::error_code ended;
     if (method.takes_handles) ended = co_await greeted_.wait();
-    if (!ended && is_open()) ended = co_await until_open();
+    if (!ended && !after->gone && is_open()) ended = co_await until_open();
     const std::string name(method.full_name);
     if (ended == errc::timed_out) {
         throw fault(status::deadline_exceeded, name + ": the deadline passed before it was sent")
@@ -108,6 +112,9 @@ task<connection_state*> connection_state::until_ready(const method_row& method) 
     }
     if (ended == errc::cancelled) {
         throw fault(status::cancelled, name + ": cancelled before it was sent").ran(false, true);
+    }
+    if (after->gone) {
+        throw fault(status::unavailable, name + ": not sent: " + after->why).ran(false, true);
     }
     if (ended || !is_open()) {
         throw fault(status::unavailable,
@@ -138,12 +145,13 @@ operation::progress connection_state::open_operation::start() {
 
 std::error_code connection_state::open_operation::await_resume() noexcept {
     if (failed()) return error();
+    if (afterlife_->gone) return std::make_error_code(std::errc::broken_pipe);
     --on_->promised_;
     return {};
 }
 
 connection_state::open_operation::~open_operation() {
-    if (!is_queued() || failed()) return;
+    if (!is_queued() || failed() || afterlife_->gone) return;
     --on_->promised_;
     on_->admit();
 }

@@ -254,6 +254,12 @@ private:
     };
     std::deque<named_row> named_rows_;
     intrusive_list<operation, in_queue> openers_;
+    /// What those who waited may still ask, whose tasks run when the connection is no more.
+    struct afterlife {
+        bool gone = false;
+        std::string why;
+    };
+    std::shared_ptr<afterlife> afterlife_ = std::make_shared<afterlife>();
     std::size_t promised_ = 0;    // numbers, to openers that were woken
     std::size_t usual_size_ = 0;  // of calls in the output: the longest, and less with each other
 
@@ -303,7 +309,7 @@ private:
 /// Waits for its turn to open a call.
 class connection_state::open_operation final : public operation {
 public:
-    explicit open_operation(connection_state& on) noexcept : on_(&on) {}
+    explicit open_operation(connection_state& on) noexcept : on_(&on), afterlife_(on.afterlife_) {}
     open_operation(open_operation&&) noexcept = default;
     ~open_operation();
 
@@ -316,6 +322,7 @@ private:
     progress start() override;
 
     connection_state* on_;
+    std::shared_ptr<const afterlife> afterlife_;
 };
 
 inline connection_state::open_operation connection_state::until_open() noexcept {
