@@ -141,7 +141,7 @@ task<clients> reach_often(std::string where) {
 // --- overload -----------------------------------------------------------------------------------
 
 constexpr std::uint32_t heavy = 100;  // microseconds
-constexpr auto patience = 100ms;
+constexpr auto patience = 500ms;
 
 struct tally {
     std::uint64_t answered = 0;

@@ -51,7 +51,9 @@ incoming_call::~incoming_call() {
     if (watches_) tell_watches(status::cancelled, "the connection has ended", clock::now());
     if (!ended_ && counts_ != nullptr) ++counts_->cut_off;
     if (outlet_) outlet_->close();
-    on_->expect_late((inlet_ ? inlet_->messages_to_come() : 0) + (outlet_ ? late_credits : 0));
+    constexpr std::uint32_t late_cancels = 1;
+    on_->expect_late(late_cancels + (inlet_ ? inlet_->messages_to_come() : 0) +
+                     (outlet_ ? late_credits : 0));
     inlet_.reset();
     on_->account()->give_back(resource::memory, charged_.memory);
     on_->account()->give_back(resource::handles, charged_.handles);

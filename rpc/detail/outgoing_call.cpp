@@ -216,11 +216,16 @@ void outgoing_call::abandon(std::exception_ptr why) noexcept {
 }
 
 void outgoing_call::tell_peer(status why) noexcept {
-    const small_frame frame = make_cancel(stream_, static_cast<std::uint32_t>(why));
+    // A deadline the other side knows, and ends the call itself. With many calls that are late it
+    // has enough to do.
+    const bool ends_itself = why == status::deadline_exceeded && deadline_us_ && !outlet_;
     if (outlet_) outlet_->close();
     on_->expect_late((inlet_ ? inlet_->messages_to_come() : 0) + (outlet_ ? late_credits : 0));
-    on_->output().append(std::span(frame));
-    on_->wake_writer();
+    if (!ends_itself) {
+        const small_frame frame = make_cancel(stream_, static_cast<std::uint32_t>(why));
+        on_->output().append(std::span(frame));
+        on_->wake_writer();
+    }
     on_->call_abandoned(stream_);
 }
 
