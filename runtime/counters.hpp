@@ -36,7 +36,8 @@ struct counters {
     counter completions;    // waits that ended, cancelled ones included
     counter cancellations;  // waits that ended because of a stop request or a deadline
     counter timers_fired;
-    counter posts;  // functions that other threads (or this one) sent
+    counter posts;   // functions that other threads (or this one) sent
+    counter stalls;  // times that tasks kept the loop from turning: scheduler_options::stall_limit
     counter tasks_spawned;
     counter tasks_live;  // spawned and not yet finished
 };

@@ -4,6 +4,8 @@
 // contexts finds them all, and the chain of frames leads from each operation to its root.
 
 #include <conduit/runtime/backend/signal_numbers.hpp>
+#include <conduit/runtime/detail/source_text.hpp>
+#include <conduit/runtime/detail/stall_watch.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/signal_set.hpp>
 #include <conduit/runtime/task_group.hpp>
@@ -19,41 +21,22 @@
 namespace conduit {
 namespace {
 
-using std::chrono::duration;
-
-std::string time_text(clock::duration d) {
-    const double seconds = duration<double>(d).count();
-    if (seconds >= 1) return fmt::format("{:.1f} s", seconds);
-    if (seconds >= 1e-3) return fmt::format("{:.1f} ms", seconds * 1e3);
-    return fmt::format("{:.0f} us", seconds * 1e6);
-}
-
-std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
-
-void remove_all(std::string& from, std::string_view part) {
-    for (std::size_t at = 0; (at = from.find(part, at)) != from.npos;) from.erase(at, part.size());
-}
-
-// g++ 12 says "conduit::task<> {anonymous}::f(int)::_Z1fi.Frame*" or the like; clang 19
-// "task<> (anonymous namespace)::f(int)". Wanted: "f".
-std::string function_name(std::string pretty) {
-    remove_all(pretty, "{anonymous}::");
-    remove_all(pretty, "(anonymous namespace)::");
-    pretty.resize(std::min(pretty.find('('), pretty.size()));
-    return pretty.substr(pretty.rfind(' ') + 1);
-}
-
-std::string site_text(const std::source_location& at) {
-    return fmt::format("{} ({}:{})", function_name(at.function_name()), base_name(at.file_name()),
-                       at.line());
-}
-
 class task_tree {
 public:
     task_tree(loop& dumped, clock::time_point now) : now_(now) {
         collect(dumped.root);
         for (operation& op : dumped.ready) note(op);
         for (operation& op : dumped.batch) note(op);
+    }
+
+    /// The tasks that have begun to wait at `when`, at most so many.
+    std::vector<std::string> waiting_since(clock::time_point when, std::size_t most) {
+        std::vector<std::string> lines;
+        for (const auto& [each, op] : waiting_) {
+            if (each == nullptr || op->waiter()->since != when) continue;
+            if (lines.size() < most) lines.push_back(name_of(*each) + stack_text(op->waiter()));
+        }
+        return lines;
     }
 
     std::string text() {
@@ -127,6 +110,10 @@ task<> dump_on_each_sigquit(scheduler& here) {
 }
 
 }  // namespace
+
+std::vector<std::string> tasks_that_ran(loop& here, std::size_t most) {
+    return task_tree(here, here.now).waiting_since(here.now, most);
+}
 
 void scheduler::watch_sigquit() { guests().spawn(dump_on_each_sigquit(*this), "SIGQUIT"); }
 

@@ -54,7 +54,8 @@ struct loop {
     intrusive_list<operation, in_queue> ready;
     intrusive_list<operation, in_queue> batch;  // taken from `ready`, and run next
     timer_queue timers;
-    clock::time_point now{};  // when this turn began
+    clock::time_point now{};                               // when this turn began
+    clock::duration stall_limit = clock::duration::max();  // that no turn should take
     conduit::context root;
     conduit::backend* backend = nullptr;
     std::shared_ptr<conduit::inbox> inbox;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/runtime/backend/backend.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/detail/stall_watch.hpp>
 #include <conduit/runtime/detail/thread_pool.hpp>
 #include <conduit/runtime/frame_pool.hpp>
 #include <conduit/runtime/scheduler.hpp>
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -17,13 +19,15 @@ namespace conduit {
 class scheduler::state : public loop {
 public:
     state(std::unique_ptr<conduit::backend> made, scheduler_options chosen)
-        : waits(std::move(made)), options(std::move(chosen)) {
+        : waits(std::move(made)), options(std::move(chosen)), stalls(options.stall_limit()) {
         loop::backend = waits.get();
+        loop::stall_limit = stalls.limit();
         loop::inbox = std::make_shared<conduit::inbox>(*waits);
     }
 
     std::unique_ptr<conduit::backend> waits;
     scheduler_options options;
+    stall_watch stalls;
     std::optional<task_group> guests;  // while running
     std::optional<thread_pool> pool;   // from the first blocking() of a run to its end
     std::int32_t until_poll = 0;       // budget left before the kernel is asked again
@@ -96,6 +100,7 @@ void scheduler::begin() {
     s.waits->enter();
     s.context = &s.root;
     s.now = s.waits->kernel().now();
+    s.stalls.turn_began(s.now, s.counters.resumptions.value());
     s.until_poll = 0;
     s.guests.emplace(s.root);
     s.inbox->open();
@@ -112,6 +117,7 @@ void scheduler::end() noexcept {
 void scheduler::drive(const job& root) {
     if (options().dump_on_sigquit()) watch_sigquit();
     while (!root.is_finished()) turn();
+    judge_turn(state_->waits->kernel().now());
 }
 
 void scheduler::turn() {
@@ -121,22 +127,62 @@ void scheduler::turn() {
     run_batches();
 }
 
+/// Whether a task is ready to be resumed.
+bool scheduler::has_batch() noexcept {
+    state& s = *state_;
+    if (s.batch.empty() && s.ready.empty()) return false;
+    if (s.batch.empty()) s.waits->take_batch(s.ready, s.batch);
+    return true;
+}
+
+inline void scheduler::resume(operation& next) {
+    state& s = *state_;
+    next.state_ = operation::state::done;
+    s.counters.resumptions.add();
+    s.budget = loop::budget_of_turn;
+    s.context = next.context_;
+    next.waiter_->self().resume();
+    s.until_poll -= loop::budget_of_turn - s.budget + 1;
+}
+
 void scheduler::run_batches() {
     state& s = *state_;
-    while (s.until_poll > 0) {
-        if (s.batch.empty() && s.ready.empty()) break;
-        if (s.batch.empty()) s.waits->take_batch(s.ready, s.batch);
-        while (!s.batch.empty() && s.until_poll > 0) {
-            operation& next = s.batch.pop_front();
-            next.state_ = operation::state::done;
-            s.counters.resumptions.add();
-            s.budget = loop::budget_of_turn;
-            s.context = next.context_;
-            next.waiter_->self().resume();
-            s.until_poll -= loop::budget_of_turn - s.budget + 1;
-        }
+    if (s.stalls.watches_each(s.now)) return run_watched();
+    if (s.until_poll > 0 && has_batch()) s.stalls.begins_with(s.batch.front());
+    while (s.until_poll > 0 && has_batch()) {
+        while (!s.batch.empty() && s.until_poll > 0) resume(s.batch.pop_front());
     }
     s.context = &s.root;
+}
+
+/// The same, with a look at the clock after each task: there was a stall a while ago.
+void scheduler::run_watched() {
+    state& s = *state_;
+    while (s.until_poll > 0 && has_batch()) {
+        operation& next = s.batch.pop_front();
+        s.stalls.begins_with(next);
+        resume(next);
+        const clock::time_point now = s.waits->kernel().now();
+        judge_turn(now);
+        s.stalls.turn_began(now, s.counters.resumptions.value());
+    }
+    s.context = &s.root;
+}
+
+/// Says so when what ran since the turn began, or since the last look, took too long.
+void scheduler::judge_turn(clock::time_point now) noexcept {
+    state& s = *state_;
+    if (!s.stalls.is_stall(now)) return;
+    s.counters.stalls.add();
+    try {
+        const std::string line = s.stalls.report(now, s.counters.resumptions.value(), s);
+        if (!line.empty()) log(log_level::warning, line);
+    } catch (const std::bad_alloc&) {  // it is counted
+    }
+}
+
+void scheduler::note_end(std::string_view what, clock::time_point now) noexcept {
+    state_->stalls.note_end(what, now);
 }
 
 /// How long the backend may wait: not at all while anything is ready.
@@ -155,9 +201,15 @@ void scheduler::poll(clock::duration wait) {
     state& s = *state_;
     s.until_poll = loop::budget_of_turn;
     s.counters.polls.add();
+    // Where the backend does not wait, one look at the clock serves both turns.
+    const bool sleeps = wait > clock::duration::zero();
+    if (sleeps) judge_turn(s.waits->kernel().now());
     const bool alive = s.waits->poll(wait);
-    s.now = s.waits->kernel().now();
+    const clock::time_point now = s.waits->kernel().now();
+    if (!sleeps) judge_turn(now);
+    s.now = now;
     const std::size_t delivered = s.inbox->deliver();
+    s.stalls.turn_began(now, s.counters.resumptions.value(), delivered > 0);
     while (!s.timers.empty() && s.timers.next() <= s.now) {
         s.counters.timers_fired.add();
         s.timers.pop().fire();
@@ -186,8 +238,11 @@ bool scheduler::run_ready() {
     const visit here(s);
     if (is_first && options().dump_on_sigquit()) watch_sigquit();
     s.counters.turns.add();
+    // What the other loop did since is not the tasks' doing.
+    s.stalls.turn_began(s.waits->kernel().now(), s.counters.resumptions.value());
     poll(clock::duration::zero());
     run_batches();
+    judge_turn(s.waits->kernel().now());
     if (!s.batch.empty() || !s.ready.empty() || s.waits->has_work()) return true;
     return !s.inbox->prepare_to_sleep();  // last: from now on who sends something wakes the backend
 }

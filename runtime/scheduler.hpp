@@ -20,6 +20,7 @@
 #include <conduit/runtime/task.hpp>
 #include <conduit/runtime/task_group.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -63,6 +64,14 @@ public:
         return set(dump_on_sigquit_, wanted);
     }
 
+    /// How long tasks may keep the loop from turning before that is counted and logged, ten lines a
+    /// second at most; 100 ms, and zero for never. A task that computes for so long, or calls what
+    /// blocks, delays all others: see blocking.hpp and yield.hpp. A thread that the machine gave no
+    /// time looks the same.
+    scheduler_options& stall_limit(clock::duration limit) noexcept {
+        return set(stall_limit_, limit);
+    }
+
     backend_kind backend() const noexcept { return backend_; }
     std::uint64_t seed() const noexcept { return seed_; }
     const log_sink& log() const noexcept { return log_; }
@@ -70,6 +79,7 @@ public:
     std::size_t lent_buffer_bytes() const noexcept { return lent_buffer_bytes_; }
     std::size_t blocking_threads_max() const noexcept { return blocking_threads_max_; }
     bool dump_on_sigquit() const noexcept { return dump_on_sigquit_; }
+    clock::duration stall_limit() const noexcept { return stall_limit_; }
 
 private:
     template <class T>
@@ -85,6 +95,7 @@ private:
     std::size_t lent_buffer_bytes_ = 4096;
     std::size_t blocking_threads_max_ = 4;
     bool dump_on_sigquit_ = false;
+    clock::duration stall_limit_ = std::chrono::milliseconds(100);
 };
 
 /// Runs tasks on the thread that calls run(). It must outlive what is attached to it.
@@ -144,6 +155,10 @@ public:
     /// this scheduler's thread.
     std::string dump_tasks() const;
 
+    /// For layers that read the clock anyway: `what` has ended, at `now`. Where the turn is a stall
+    /// by then, the log speaks of it.
+    void note_end(std::string_view what, clock::time_point now) noexcept;
+
     /// "uring", "epoll" or "sim".
     std::string_view backend_name() const noexcept;
     const conduit::counters& counters() const noexcept;
@@ -175,7 +190,11 @@ private:
     void drive(const job& root);
     void watch_sigquit();
     void turn();
+    bool has_batch() noexcept;
+    void resume(operation& next);
     void run_batches();
+    void run_watched();
+    void judge_turn(clock::time_point now) noexcept;
     clock::duration time_to_sleep() noexcept;
     void poll(clock::duration wait);
     void drain() noexcept;

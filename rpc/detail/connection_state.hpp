@@ -111,8 +111,9 @@ public:
     void call_abandoned(std::uint32_t number) noexcept;
     void call_ended() noexcept;                               // an outgoing one has its END
     void served(std::uint32_t stream, bool useful) noexcept;  // an incoming one is gone
-    void start(job_coroutine<void> procedure) noexcept {
-        procedures_.start(procedure, "rpc procedure");
+    /// `name` is not copied: that of a method lives as long as what is offered.
+    void start(job_coroutine<void> procedure, std::string_view name) noexcept {
+        procedures_.start(procedure, name);
     }
     clock::time_point begin_run() const noexcept;
     void end_run(clock::time_point at) noexcept {

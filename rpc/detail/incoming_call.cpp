@@ -5,6 +5,7 @@
 #include <conduit/rpc/detail/serve.hpp>
 #include <conduit/runtime/frame_pool.hpp>
 #include <conduit/runtime/loop.hpp>
+#include <conduit/runtime/scheduler.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -60,7 +61,7 @@ incoming_call::~incoming_call() {
     on_->served(stream_, cancelled_ == stop_reason::none && !refused_);
 }
 
-void incoming_call::start(job_coroutine<void> procedure) { on_->start(procedure); }
+void incoming_call::start(job_coroutine<void> procedure) { on_->start(procedure, method()); }
 
 void incoming_call::set_deadline(std::uint64_t microseconds) noexcept {
     constexpr std::uint64_t year = std::uint64_t{366} * 24 * 3600 * 1'000'000;
@@ -181,6 +182,9 @@ std::byte* incoming_call::write_end(std::byte* at, status code, std::uint8_t fla
     at = put_u32(at, queue_us);
     at = put_u32(at, run_us);
     on_->end_run(now);
+    const loop& here = loop::running();
+    if (now - here.now >= here.stall_limit) [[unlikely]]
+        here.owner->note_end(method(), now);
     ended_ = true;
     if (watches_ && code == status::ok) tell_watches(code, {}, now);
     if (counts_ != nullptr) record(code, queue_us, run_us, body);

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Procedures that do what a procedure should not: the server answers, goes on, and says who it was.
+#include "../support/co_test.hpp"
+#include "../support/temp_dir.hpp"
+
+#include <conduit/rpc/connect.hpp>
+#include <conduit/rpc/fault.hpp>
+#include <conduit/rpc/interface.hpp>
+#include <conduit/rpc/server.hpp>
+#include <conduit/rpc/try_call.hpp>
+#include <conduit/runtime/event.hpp>
+#include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/within.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace conduit {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr clock::duration limit = 20ms;
+
+class wild {
+public:
+    virtual ~wild() = default;
+    virtual task<std::int64_t> throw_exception() = 0;
+    virtual task<std::int64_t> throw_int() = 0;
+    virtual task<std::int64_t> never_return() = 0;
+    virtual task<std::int64_t> block() = 0;
+    virtual task<std::int64_t> ping() = 0;
+};
+CONDUIT_INTERFACE(wild, "test.wild.v1", throw_exception, throw_int, never_return, block, ping)
+
+class wild_object final : public wild {
+public:
+    task<std::int64_t> throw_exception() override {
+        throw std::runtime_error("a secret of the server");
+        co_return 0;
+    }
+    task<std::int64_t> throw_int() override {
+        throw 7;
+        co_return 0;
+    }
+    task<std::int64_t> never_return() override {
+        const std::error_code ended = co_await never_.wait();
+        how_ended = ended;
+        left.set();
+        co_return 0;
+    }
+    task<std::int64_t> block() override {
+        const clock::time_point until = clock::now() + limit + 1ms;
+        while (clock::now() < until) {
+        }
+        co_return 0;
+    }
+    task<std::int64_t> ping() override { co_return ++pings; }
+
+    std::int64_t pings = 0;
+    std::error_code how_ended;
+    event left;
+
+private:
+    event never_;
+};
+
+/// A server, and two of its clients.
+task<> serve_wildly(std::string where, task<> (*body)(wild&, wild&, wild_object&)) {
+    const std::string place = std::move(where);
+    wild_object object;
+    rpc::server server;
+    server.offer<wild>(object);
+    co_await server.listen(place);
+    auto first = co_await rpc::connect<wild>(place);
+    auto second = co_await rpc::connect<wild>(place);
+    co_await body(*first, *second, object);
+    const bool all_there = server.connections_now() == 2 && server.calls_served_now() == 0;
+    REQUIRE(all_there);
+}
+
+task<> throw_all(wild& here, wild& other, wild_object& object) {
+    auto exception = co_await rpc::try_call(here.throw_exception());
+    auto number = co_await rpc::try_call(here.throw_int());
+    auto same = co_await here.ping();
+    auto others = co_await other.ping();
+    REQUIRE(exception.error().code() == rpc::status::unknown);
+    REQUIRE(exception.error().text().find("secret") == std::string_view::npos);
+    REQUIRE(exception.error().may_have_run());
+    REQUIRE(number.error().code() == rpc::status::unknown);
+    REQUIRE(same == 1);
+    REQUIRE(others == 2);
+    REQUIRE(object.pings == 2);
+}
+
+task<> wait_for_ever(wild& here, wild& other, wild_object& object) {
+    auto late = co_await rpc::try_call(within(5ms, here.never_return()));
+    co_await object.left.wait();
+    auto same = co_await here.ping();
+    auto others = co_await other.ping();
+    REQUIRE(late.error().code() == rpc::status::deadline_exceeded);
+    REQUIRE(object.how_ended);
+    REQUIRE(same == 1);
+    REQUIRE(others == 2);
+}
+
+task<> block_twice(wild& here, wild& other, wild_object& /*object*/) {
+    co_await here.block();
+    co_await here.block();
+    auto others = co_await other.ping();
+    REQUIRE(others == 1);
+}
+
+}  // namespace
+}  // namespace conduit
+
+using namespace conduit;
+
+CO_TEST_CASE("S6: a procedure that throws fails its call alone, whatever it throws",
+             "[rpc][server][fault][S6]") {
+    const test::temp_dir folder;
+    co_await serve_wildly("unix:" + folder.path("s"), throw_all);
+}
+
+CO_TEST_CASE("S6: a procedure that never returns is stopped at its caller's deadline",
+             "[rpc][server][fault][S6]") {
+    const test::temp_dir folder;
+    co_await serve_wildly("unix:" + folder.path("s"), wait_for_ever);
+}
+
+TEST_CASE("S6: a procedure that blocks the loop is reported with its name and counted",
+          "[rpc][server][fault][S6]") {
+    const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
+    const test::temp_dir folder;
+    std::vector<std::string> lines;
+    auto sink = [&lines](log_level, std::string_view line) { lines.emplace_back(line); };
+    scheduler sched(scheduler_options().backend(kernel).stall_limit(limit).log(sink));
+    sched.run(serve_wildly("unix:" + folder.path("s"), block_twice));
+    const auto names_it = [](const std::string& line) {
+        return line.find("kept the loop from turning for 2") != std::string::npos &&
+               line.find("[test.wild.v1/block]") != std::string::npos;
+    };
+    CAPTURE(lines);
+    REQUIRE(sched.counters().stalls.value() >= 2);
+    REQUIRE(std::ranges::count_if(lines, names_it) >= 1);
+}
