@@ -113,6 +113,20 @@ result<unix_stream> unix_stream::attach(unique_fd fd, handle_policy policy, tell
     return unix_stream(std::move(*handle), policy, credentials);
 }
 
+result<unix_stream::in_transit> unix_stream::depart() {
+    auto fd = handle_.detach();
+    if (!fd) return fd.error();
+    return in_transit(std::move(*fd), *this);
+}
+
+result<unix_stream> unix_stream::arrive(in_transit moving) {
+    auto arrived = attach(std::move(moving.fd_), moving.policy_, moving.telling_);
+    if (!arrived) return arrived;
+    arrived->sender_ = std::move(moving.sender_);
+    arrived->since_ = moving.since_;
+    return arrived;
+}
+
 result<unix_pair> make_unix_pair(handle_policy policy) {
     kernel& here = current_kernel();
     auto made = here.make_socket_pair(socket_kind::stream);

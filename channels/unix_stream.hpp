@@ -142,6 +142,12 @@ public:
     /// std::errc::device_or_resource_busy while an operation is in flight.
     [[nodiscard]] result<unique_fd> detach() { return handle_.detach(); }
 
+    class in_transit;
+    /// Leaves this scheduler, to arrive() on another one: unlike a detached descriptor with all
+    /// that is known of the peer, and with the policy. Fails as detach() does.
+    [[nodiscard]] result<in_transit> depart();
+    [[nodiscard]] static result<unix_stream> arrive(in_transit moving);
+
     /// The untyped handle underneath, for what this type does not offer.
     io_handle& handle() noexcept { return handle_; }
 
@@ -162,6 +168,24 @@ private:
     telling telling_;
     std::optional<credentials> sender_;  // of the first bytes
     clock::time_point since_;            // connected then, or before
+};
+
+/// A stream on its way from one scheduler to another. Destroying it ends the connection.
+class unix_stream::in_transit {
+private:
+    friend class unix_stream;
+    in_transit(unique_fd fd, const unix_stream& from)
+        : fd_(std::move(fd)),
+          policy_(from.gate_.policy()),
+          telling_(from.telling_),
+          sender_(from.sender_),
+          since_(from.since_) {}
+
+    unique_fd fd_;
+    handle_policy policy_;
+    telling telling_;
+    std::optional<credentials> sender_;
+    clock::time_point since_;
 };
 
 /// What is written at the one can be read at the other.

@@ -3,9 +3,11 @@
 
 #include "../support/co_test.hpp"
 #include "../support/settle.hpp"
+#include "../support/temp_dir.hpp"
 
 #include <conduit/channels/stream.hpp>
 #include <conduit/channels/unix_error.hpp>
+#include <conduit/channels/unix_listener.hpp>
 #include <conduit/runtime/as_task.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/within.hpp>
@@ -146,6 +148,33 @@ CO_TEST_CASE("a detached stream is adopted again, and what is none is not",
     REQUIRE(got.value() == 1);
     REQUIRE_FALSE(here.is_open());
     REQUIRE(no_stream.error() == std::errc::invalid_argument);
+}
+
+CO_TEST_CASE("a stream that moves on keeps its policy and what is known of its peer",
+             "[channels][unix_stream]") {
+    const test::temp_dir folder;
+    const auto options = unix_listen_options().handles(handle_policy().only(handle_type::process));
+    auto listener = unix_listener::listen(folder.path("s"), options).value();
+    auto client = co_await unix_stream::connect(folder.path("s"));
+    auto accepted = co_await listener.accept();
+    auto moving = accepted->depart();
+    const bool left = !accepted->is_open();
+    auto here = unix_stream::arrive(std::move(*moving)).value();
+    auto asking = scope.spawn(here.peer_credentials());
+    co_await test::settle();
+    const bool early = asking.is_done();  // an adopted one says at once who connected
+    auto pipe = current_kernel().make_pipe();
+    outgoing_message message(bytes_of("x"));
+    message.attach(pipe->first).value();
+    auto sent = co_await client->send(message);
+    auto sender = co_await asking;
+    std::array<std::byte, 4> buffer{};
+    auto got = co_await here.receive(buffer);
+    REQUIRE(left);
+    REQUIRE_FALSE(early);
+    REQUIRE(sent);
+    REQUIRE(sender->uid == current_kernel().effective_user());
+    REQUIRE(got.error() == unix_errc::handle_refused);
 }
 
 CO_TEST_CASE("abstract names are refused in words", "[channels][unix_stream][U14]") {
