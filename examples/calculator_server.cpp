@@ -62,9 +62,12 @@ task<int> serve(std::vector<std::string> addresses, bool once) {
         std::fprintf(stderr, "%s\n", why.what());
         co_return 1;
     }
-    if (once) co_await server.until_left();
-    if (!once) co_await server.run();
-    co_return 0;
+    if (once) {
+        co_await server.until_left();
+        co_return 0;
+    }
+    const rpc::drain_outcome end = co_await server.run();
+    co_return end.exit_status();
 }
 
 }  // namespace

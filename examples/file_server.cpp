@@ -56,9 +56,12 @@ task<int> serve(std::string where, bool once) {
     rpc::server server;
     server.offer<file_store>(object);
     co_await server.listen(address);
-    if (once) co_await server.until_left();
-    if (!once) co_await server.run();
-    co_return 0;
+    if (once) {
+        co_await server.until_left();
+        co_return 0;
+    }
+    const rpc::drain_outcome end = co_await server.run();
+    co_return end.exit_status();
 }
 
 }  // namespace

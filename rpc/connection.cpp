@@ -6,6 +6,20 @@
 
 namespace conduit::rpc {
 
+void connection_counters::add(const connection_counters& more) noexcept {
+    calls_made += more.calls_made;
+    calls_served += more.calls_served;
+    calls_refused += more.calls_refused;
+    calls_cancelled += more.calls_cancelled;
+    messages_refused += more.messages_refused;
+    pings_received += more.pings_received;
+    faults_of_peer += more.faults_of_peer;
+    frames_skipped += more.frames_skipped;
+    late_answers += more.late_answers;
+    bytes_received += more.bytes_received;
+    bytes_sent += more.bytes_sent;
+}
+
 connection::connection(any_stream over, const service_table& offers,
                        const connection_options& options)
     : state_(std::make_unique<detail::connection_state>(std::move(over), &offers, options)) {}

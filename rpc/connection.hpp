@@ -46,6 +46,9 @@ struct connection_counters {
     std::uint64_t faults_of_peer = 0;  // ended for what the peer did: why() says what
     std::uint64_t bytes_received = 0;
     std::uint64_t bytes_sent = 0;
+
+    /// Those of another connection.
+    void add(const connection_counters& more) noexcept;
 };
 
 /// One end of a connection. It speaks at once, from its construction on: each side offers what is

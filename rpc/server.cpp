@@ -19,6 +19,17 @@ task<address> listen_at(detail::server_state* state, std::string where) {
 
 }  // namespace
 
+void server_counters::add(const server_counters& more) noexcept {
+    accepted += more.accepted;
+    refused += more.refused;
+    pushed_out += more.pushed_out;
+    ended += more.ended;
+    for (std::size_t i = 0; i < ended_by_reason.size(); ++i) {
+        ended_by_reason[i] += more.ended_by_reason[i];
+    }
+    connections.add(more.connections);
+}
+
 server::server(server_options options)
     : state_(std::make_unique<detail::server_state>(std::move(options))) {}
 
@@ -51,13 +62,13 @@ void server::serve(any_stream over, std::string name) {
     state_->serve(std::move(over), std::move(name));
 }
 
-task<void> server::run() { return state_->run(); }
+task<drain_outcome> server::run() { return state_->run(); }
 
 void server::stop() noexcept { state_->stop(); }
 
 task<std::error_code> server::until_left() { return state_->until_left(); }
 
-task<void> server::drain() { return state_->drain(); }
+task<drain_outcome> server::drain() { return state_->drain(); }
 
 std::size_t server::connections_now() const noexcept { return state_->connections_now(); }
 

@@ -8,13 +8,17 @@
 //     server.offer<calculator>(here);
 //     co_await server.listen("unix:/run/x/sock");
 //     auto at = co_await server.listen("tcp:127.0.0.1:0");    // at.service() is the port
-//     co_await server.run();                              // until it is asked to stop
+//     auto end = co_await server.run();                   // until it is asked to stop
+//     co_return end.exit_status();
+//
+// Over several threads: server_group.hpp.
 
 #pragma once
 
 #include <conduit/channels/address.hpp>
 #include <conduit/channels/any_stream.hpp>
 #include <conduit/rpc/connection.hpp>
+#include <conduit/rpc/drain_outcome.hpp>
 #include <conduit/rpc/interface.hpp>
 #include <conduit/rpc/server_options.hpp>
 #include <conduit/rpc/service_table.hpp>
@@ -56,6 +60,9 @@ struct server_counters {
     std::array<std::uint64_t, 16> ended_by_reason{};
     /// Of all connections together, also of those that are there.
     connection_counters connections;
+
+    /// Those of another server.
+    void add(const server_counters& more) noexcept;
 };
 
 /// Owns its listeners and connections, and runs their work as tasks of its own on the scheduler it
@@ -115,18 +122,22 @@ public:
     void serve(any_stream over, std::string name = "a stream");
 
     /// Serves until it is asked to stop, by the task's stop request, its deadline or stop(); then
-    /// drains for server_options::drain_within(). Ends also when nothing can come any more: there
-    /// is no listener, and the last connection has ended.
-    task<void> run();
+    /// drains for server_options::drain_within(), and yields how that went. Ends also when nothing
+    /// can come any more: there is no listener, and the last connection has ended.
+    ///
+    /// Under conduit::run_until_signal() (runtime/run.hpp) SIGTERM and SIGINT ask it to stop; a
+    /// second one ends the process at once, by that signal.
+    task<drain_outcome> run();
     void stop() noexcept;
 
     /// Waits until a connection has come and the last of them has ended; yields a zero code, or why
     /// this wait ended before. For servers that are started for their clients only.
     task<std::error_code> until_left();
 
-    /// Accepts no more, lets calls under way end and no new ones begin, then closes. When this wait
-    /// is stopped or its deadline passes, it closes at once. Afterwards the server is of no use.
-    task<void> drain();
+    /// Accepts no more, tells the clients, lets calls under way end and no new ones begin, then
+    /// closes. When this wait is stopped or its deadline passes, it cuts off what is left: calls
+    /// are cancelled, and waited for. Yields how it ended. Afterwards the server is of no use.
+    task<drain_outcome> drain();
 
     std::size_t connections_now() const noexcept;
     std::size_t calls_served_now() const noexcept;

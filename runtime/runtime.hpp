@@ -13,6 +13,7 @@
 #include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/error.hpp>
 #include <conduit/runtime/on.hpp>
+#include <conduit/runtime/run.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/task.hpp>
 
@@ -51,6 +52,12 @@ public:
     /// a time.
     template <class T>
     T run(task<T> program);
+
+    /// The same, and asks the task to end when the process gets SIGINT or SIGTERM; see run.hpp.
+    template <class T>
+    T run_until_signal(task<T> program) {
+        return run(stopped_by_signals(std::move(program)));
+    }
 
 private:
     class worker_thread;

@@ -12,6 +12,7 @@
 #include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 
+#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -36,6 +37,30 @@ std::string user_of(const tcp_stream& peer) {
     const auto at = peer.peer_address();
     return at ? "host " + at->host() : std::string();
 }
+
+task<result<any_stream>> refused_opening(std::error_code why) { co_return why; }
+
+task<result<any_stream>> arrived(unix_stream::in_transit moving) {
+    auto stream = unix_stream::arrive(std::move(moving));
+    if (!stream) co_return stream.error();
+    co_return any_stream(std::move(*stream));
+}
+
+task<result<any_stream>> arrived(unique_fd moving) {
+    auto stream = tcp_stream::adopt(std::move(moving));
+    if (!stream) co_return stream.error();
+    co_return any_stream(std::move(*stream));
+}
+
+template <class Moving>
+opener opens_there(result<Moving> departed) {
+    if (!departed) return [why = departed.error()] { return refused_opening(why); };
+    auto moving = std::make_shared<Moving>(std::move(*departed));
+    return [moving] { return arrived(std::move(*moving)); };
+}
+
+opener leave(unix_stream peer) { return opens_there(peer.depart()); }
+opener leave(tcp_stream peer) { return opens_there(peer.detach()); }
 
 /// One more listener, for as long as it lives.
 class listening_guard {
@@ -146,8 +171,17 @@ task<void> server_state::accept_from(Listener listener, std::string name) {
         }
         std::string user = user_of(*peer);
         co_await until_room_for_stranger();
-        take(any_stream(std::move(*peer)), where, std::move(user));
+        take_or_hand_over(std::move(*peer), where, std::move(user));
     }
+}
+
+template <class Stream>
+void server_state::take_or_hand_over(Stream peer, std::string name, std::string user) {
+    const std::size_t there = next_worker();
+    if (there == index_) {
+        return take(any_stream(std::move(peer)), std::move(name), std::move(user));
+    }
+    hand_over(there, leave(std::move(peer)), std::move(name), std::move(user));
 }
 
 /// Each record is a client. What is none is counted and left.
@@ -166,7 +200,7 @@ task<void> server_state::take_hellos(std::string path, fifo_record_reader hellos
         const auto pair = pair_named_by(*record, where);
         if (pair) {
             co_await until_room_for_stranger();
-            take(open_named_pair(*pair), "fifo:" + where, std::string());
+            take_hello(*pair, "fifo:" + where);
             continue;
         }
         ++counters_.accepted;
@@ -176,6 +210,12 @@ task<void> server_state::take_hellos(std::string path, fifo_record_reader hellos
     }
     const auto there = own.channel().look_at_path();
     if (there && *there == fifo_path::same) static_cast<void>(remove_fifo(where));
+}
+
+void server_state::take_hello(const std::string& pair, std::string name) {
+    const std::size_t there = next_worker();
+    if (there == index_) return take(open_named_pair(pair), std::move(name), std::string());
+    hand_over(there, [pair] { return open_named_pair(pair); }, std::move(name), std::string());
 }
 
 std::size_t server_state::listen_at_inherited() {

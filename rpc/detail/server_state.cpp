@@ -33,20 +33,6 @@ bool is_harmless(goaway_reason reason) noexcept {
     return reason == goaway_reason::shutdown || reason == goaway_reason::draining;
 }
 
-void add_up(connection_counters& sum, const connection_counters& more) noexcept {
-    sum.calls_made += more.calls_made;
-    sum.calls_served += more.calls_served;
-    sum.calls_refused += more.calls_refused;
-    sum.calls_cancelled += more.calls_cancelled;
-    sum.messages_refused += more.messages_refused;
-    sum.pings_received += more.pings_received;
-    sum.faults_of_peer += more.faults_of_peer;
-    sum.frames_skipped += more.frames_skipped;
-    sum.late_answers += more.late_answers;
-    sum.bytes_received += more.bytes_received;
-    sum.bytes_sent += more.bytes_sent;
-}
-
 /// Tells the peer why, and waits until it has read that: closing earlier could take it back.
 task<void> turn_away(task<result<any_stream>> opening, std::string why) {
     task<result<any_stream>> own = std::move(opening);
@@ -82,7 +68,10 @@ private:
     session_position self_;
 };
 
-server_state::server_state(server_options options)
+server_state::server_state(server_options options) : server_state(std::move(options), nullptr, 0) {}
+
+server_state::server_state(server_options options, std::shared_ptr<server_team> team,
+                           std::size_t index)
     : options_(std::move(options)),
       each_(options_.each()),
       limits_(std::make_shared<shared_limits>(
@@ -92,6 +81,9 @@ server_state::server_state(server_options options)
       describes_(offers_),
       statistics_(std::make_shared<call_statistics>()),
       stats_([this] { return stats(); }),
+      team_(std::move(team)),
+      index_(index),
+      places_(team_ != nullptr ? team_->places() : std::make_shared<server_places>(options_)),
       connections_(scheduler::current().guests().group_context()),
       listeners_(scheduler::current().guests().group_context()) {
     limits_->gate = &gate_;
@@ -127,42 +119,46 @@ void server_state::take(any_stream over, std::string name, std::string user) {
 
 void server_state::take(task<result<any_stream>> opening, std::string name, std::string user) {
     ++counters_.accepted;
-    std::string why = draining_ ? "the server is ending" : no_room_for(user);
-    if (!why.empty()) {
-        ++counters_.refused;
-        lines_.warn(name + ": a connection was refused: " + why);
-        if (refusals_ < refusals_max) {
-            ++refusals_;
-            connections_.spawn(say_no(std::move(opening), std::move(why)), "rpc refusal");
-        }
-        return;
+    std::string why;
+    auto place = place_for(std::move(user), index_, why);
+    if (place == nullptr) return turn_down(std::move(opening), name, std::move(why));
+    begin(std::move(opening), std::move(name), std::move(place));
+}
+
+/// Null where there is none; `why` says so in words.
+std::shared_ptr<server_place> server_state::place_for(std::string user, std::size_t worker,
+                                                      std::string& why) {
+    no_place reason{"the server is ending", std::nullopt};
+    if (draining_) {
+        why = std::move(reason.text);
+        return nullptr;
     }
+    auto place = server_places::take(places_, std::move(user), worker, reason);
+    if (reason.reached) statistics_->hit(*reason.reached);
+    why = std::move(reason.text);
+    return place;
+}
+
+void server_state::turn_down(task<result<any_stream>> opening, const std::string& name,
+                             std::string why) {
+    ++counters_.refused;
+    lines_.warn(name + ": a connection was refused: " + why);
+    if (refusals_ >= refusals_max) return;
+    ++refusals_;
+    connections_.spawn(say_no(std::move(opening), std::move(why)), "rpc refusal");
+}
+
+void server_state::begin(task<result<any_stream>> opening, std::string name,
+                         std::shared_ptr<server_place> place) {
     const auto self = sessions_.emplace(sessions_.end());
     self->name = std::move(name);
-    self->user = std::move(user);
-    ++strangers_;
-    if (!self->user.empty()) ++of_user_[self->user];
+    self->place = std::move(place);
     try {
         self->running.emplace(connections_.spawn(live(self, std::move(opening)), "rpc session"));
     } catch (const std::bad_alloc&) {
         ++counters_.refused;
         gone(self);
     }
-}
-
-std::string server_state::no_room_for(const std::string& user) {
-    if (sessions_.size() >= options_.connections_max()) {
-        statistics_->hit(limit::connections_max);
-        return "there are " + std::to_string(sessions_.size()) + " connections, of at most " +
-               std::to_string(options_.connections_max()) + " (connections_max)";
-    }
-    if (user.empty()) return {};
-    const auto found = of_user_.find(user);
-    const std::size_t theirs = found == of_user_.end() ? 0 : found->second;
-    if (theirs < options_.connections_per_user_max()) return {};
-    statistics_->hit(limit::connections_per_user_max);
-    return user + " has " + std::to_string(theirs) + " connections, of at most " +
-           std::to_string(options_.connections_per_user_max()) + " (connections_per_user_max)";
 }
 
 task<void> server_state::say_no(task<result<any_stream>> opening, std::string why) {
@@ -208,7 +204,7 @@ task<void> server_state::talk(session_position self, task<result<any_stream>> op
 
 connection_options server_state::limits_of(const session& one) const {
     connection_options limits = each_;
-    return limits.share(limits_->user(one.user));
+    return limits.share(limits_->user(one.place->user()));
 }
 
 /// A socket may have been handed on since it was connected: who sends the first bytes counts too.
@@ -229,24 +225,21 @@ task<bool> server_state::check_sender(session& of, any_stream& stream) {
 }
 
 void server_state::met(session_position self) noexcept {
-    if (!self->is_stranger) return;
-    self->is_stranger = false;
-    --strangers_;
+    if (!self->place->is_stranger()) return;
+    self->place->greeted();
     room_.set();
+    if (team_ != nullptr) team_->room_was_made();
 }
 
 void server_state::gone(session_position self) noexcept {
     met(self);
-    if (!self->user.empty()) {
-        const auto found = of_user_.find(self->user);
-        if (--found->second == 0) of_user_.erase(found);
-    }
     sessions_.erase(self);
     changed_.set();
+    if (team_ != nullptr) team_->connection_has_gone();
 }
 
 void server_state::note_end(const session& of, const connection& link) {
-    add_up(counters_.connections, link.counters());
+    counters_.connections.add(link.counters());
     note_end(of, link.why()->reason, link.why()->text);
 }
 
@@ -264,15 +257,23 @@ void server_state::note_end(const session& of, goaway_reason reason, const std::
 /// not, who waited longest goes, so that others get through.
 task<void> server_state::until_room_for_stranger() {
     std::error_code ended;
-    while (strangers_ >= options_.strangers_max() && ended != errc::cancelled) {
+    while (ended != errc::cancelled) {
         room_.reset();
+        if (team_ != nullptr) team_->lead_waits();
+        if (places_->has_room_for_stranger()) break;
         ended = co_await within(stranger_patience, room_.wait());
-        if (ended == errc::timed_out) push_out_oldest_stranger();
+        if (ended == errc::timed_out) push_out_stranger();
     }
 }
 
+void server_state::push_out_stranger() {
+    const std::size_t there = team_ != nullptr ? places_->strangest() : index_;
+    if (there == index_) return push_out_oldest_stranger();
+    team_->tell(there, [](server_state& other) { other.push_out_oldest_stranger(); });
+}
+
 void server_state::push_out_oldest_stranger() noexcept {
-    const auto is_in_the_way = [](const session& each) { return each.is_stranger; };
+    const auto is_in_the_way = [](const session& each) { return each.place->is_stranger(); };
     const auto oldest = std::ranges::find_if(sessions_, is_in_the_way);
     if (oldest == sessions_.end()) return;
     ++counters_.pushed_out;
@@ -280,21 +281,60 @@ void server_state::push_out_oldest_stranger() noexcept {
     oldest->running->request_stop();
 }
 
+// --- as one of a team ---------------------------------------------------------------------------
+
+std::size_t server_state::next_worker() const {
+    return team_ != nullptr ? places_->least_loaded() : index_;
+}
+
+void server_state::hand_over(std::size_t there, opener open, std::string name, std::string user) {
+    ++counters_.accepted;
+    std::string why;
+    std::shared_ptr<server_place> place = place_for(std::move(user), there, why);
+    if (place == nullptr) return turn_down(open(), name, std::move(why));
+    team_->tell(there,
+                [open = std::move(open), name = std::move(name), place = std::move(place)](
+                    server_state& other) mutable { other.begin(open, name, std::move(place)); });
+}
+
+void server_state::begin(const opener& open, const std::string& name,
+                         std::shared_ptr<server_place> place) noexcept {
+    try {
+        if (draining_) return turn_down(open(), name, "the server is ending");
+        begin();
+        begin(open(), name, std::move(place));
+    } catch (const std::bad_alloc&) {
+        ++counters_.refused;
+    }
+}
+
+task<void> server_state::stop_listening() {
+    listeners_.request_stop();
+    co_await listeners_.join();
+}
+
 // --- the end ------------------------------------------------------------------------------------
 
-task<void> server_state::run() {
+task<void> server_state::until_asked() {
     std::error_code asked;
     while (!asked && !stopped_ && !draining_ && has_work()) {
         changed_.reset();
         asked = co_await changed_.wait();
     }
-    // What the caller was asked to end is not asked of the calls under way.
-    task_group unstoppable(scheduler::current().guests().group_context());
-    unstoppable.spawn(close_within(options_.drain_within()), "rpc server drain");
-    co_await unstoppable.join();
 }
 
-task<void> server_state::close_within(clock::duration grace) { co_await within(grace, drain()); }
+task<drain_outcome> server_state::run() {
+    co_await until_asked();
+    // What the caller was asked to end is not asked of the calls under way.
+    task_group unstoppable(scheduler::current().guests().group_context());
+    auto drained = unstoppable.spawn(close_within(options_.drain_within()), "rpc server drain");
+    co_await unstoppable.join();
+    co_return drained.take();
+}
+
+task<drain_outcome> server_state::close_within(clock::duration grace) {
+    co_return co_await within(grace, drain());
+}
 
 void server_state::stop() noexcept {
     stopped_ = true;
@@ -310,10 +350,10 @@ task<std::error_code> server_state::until_left() {
     co_return ended;
 }
 
-task<void> server_state::drain() {
+task<drain_outcome> server_state::drain() {
     if (draining_) {
         co_await over_.wait();
-        co_return;
+        co_return outcome_;
     }
     draining_ = true;
     begin();
@@ -321,7 +361,7 @@ task<void> server_state::drain() {
     changed_.set();
     listeners_.request_stop();
     for (session& each : sessions_) {
-        if (each.link != nullptr && !each.is_stranger) {
+        if (each.link != nullptr && !each.place->is_stranger()) {
             each.link->start_draining();
         } else {
             each.running->request_stop();
@@ -332,10 +372,20 @@ task<void> server_state::drain() {
         changed_.reset();
         ended = co_await changed_.wait();
     }
-    connections_.request_stop();
+    cut_off();
     co_await listeners_.join();
     co_await connections_.join();
     over_.set();
+    co_return outcome_;
+}
+
+/// Ends what has not ended by itself. Strangers have been asked to go before and do not count.
+void server_state::cut_off() noexcept {
+    for (const session& each : sessions_) {
+        if (each.place->is_stranger() || each.link == nullptr || each.link->is_down()) continue;
+        outcome_.add(drain_outcome(1, each.link->calls_served_now()));
+    }
+    connections_.request_stop();
 }
 
 std::size_t server_state::calls_served_now() const noexcept {
@@ -349,7 +399,7 @@ std::size_t server_state::calls_served_now() const noexcept {
 server_counters server_state::counters() const {
     server_counters sum = counters_;
     for (const session& each : sessions_) {
-        if (each.link != nullptr) add_up(sum.connections, each.link->counters());
+        if (each.link != nullptr) sum.connections.add(each.link->counters());
     }
     return sum;
 }

@@ -12,6 +12,8 @@
 #include <conduit/rpc/describe.hpp>
 #include <conduit/rpc/detail/call_statistics.hpp>
 #include <conduit/rpc/detail/log_limit.hpp>
+#include <conduit/rpc/detail/server_places.hpp>
+#include <conduit/rpc/detail/server_team.hpp>
 #include <conduit/rpc/detail/shared_limits.hpp>
 #include <conduit/rpc/health.hpp>
 #include <conduit/rpc/server.hpp>
@@ -22,7 +24,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,8 @@ namespace conduit::rpc::detail {
 class server_state {
 public:
     explicit server_state(server_options options);
+    /// One of several: see server_team.hpp.
+    server_state(server_options options, std::shared_ptr<server_team> team, std::size_t index);
     server_state(const server_state&) = delete;
     server_state& operator=(const server_state&) = delete;
     ~server_state();
@@ -46,10 +49,20 @@ public:
     std::size_t listen_at_inherited();
     void serve(any_stream over, std::string name);
 
-    task<void> run();
+    task<drain_outcome> run();
+    /// Waits until it is asked to stop, or nothing can come any more.
+    task<void> until_asked();
     void stop() noexcept;
     task<std::error_code> until_left();
-    task<void> drain();
+    task<drain_outcome> drain();
+
+    // For the others of a team.
+    task<void> stop_listening();
+    /// A connection that another one accepted, and has a place for.
+    void begin(const opener& open, const std::string& name,
+               std::shared_ptr<server_place> place) noexcept;
+    void note_room() noexcept { room_.set(); }
+    void note_change() noexcept { changed_.set(); }
 
     std::size_t connections_now() const noexcept { return sessions_.size(); }
     std::size_t calls_served_now() const noexcept;
@@ -63,9 +76,8 @@ private:
     /// One connection, from when it came until it is gone.
     struct session {
         std::string name;
-        std::string user;            // who connected, for people; empty where nobody knows
+        std::shared_ptr<server_place> place;
         connection* link = nullptr;  // once it is there
-        bool is_stranger = true;     // has not said who it is
         std::optional<child<void>> running;
     };
     using session_position = std::list<session>::iterator;
@@ -82,14 +94,24 @@ private:
     template <class Listener>
     task<void> accept_from(Listener listener, std::string name);
     task<void> take_hellos(std::string path, fifo_record_reader hellos);
+    void take_hello(const std::string& pair, std::string name);
     task<void> until_room_for_stranger();
+    void push_out_stranger();
     void push_out_oldest_stranger() noexcept;
 
     /// A connection that came; where there is no room for it, it is told so.
     void take(task<result<any_stream>> opening, std::string name, std::string user);
     void take(any_stream over, std::string name, std::string user);
-    /// Which limit was reached; empty where there is room.
-    std::string no_room_for(const std::string& user);
+    /// The same where another one of the team may have less to do.
+    template <class Stream>
+    void take_or_hand_over(Stream peer, std::string name, std::string user);
+    void hand_over(std::size_t there, opener open, std::string name, std::string user);
+    void begin(task<result<any_stream>> opening, std::string name,
+               std::shared_ptr<server_place> place);
+    void turn_down(task<result<any_stream>> opening, const std::string& name, std::string why);
+    std::size_t next_worker() const;
+    std::shared_ptr<server_place> place_for(std::string user, std::size_t worker,
+                                            std::string& why);
     task<void> live(session_position self, task<result<any_stream>> opening);
     task<void> talk(session_position self, task<result<any_stream>> opening);
     connection_options limits_of(const session& one) const;
@@ -99,8 +121,9 @@ private:
     void gone(session_position self) noexcept;
     void note_end(const session& of, const connection& link);
     void note_end(const session& of, goaway_reason reason, const std::string& text);
-    task<void> close_within(clock::duration grace);
-    bool has_work() const noexcept { return listening_ > 0 || !sessions_.empty(); }
+    task<drain_outcome> close_within(clock::duration grace);
+    void cut_off() noexcept;
+    bool has_work() const { return listening_ > 0 || places_->connections() > 0; }
 
     server_options options_;
     connection_options each_;
@@ -113,9 +136,10 @@ private:
     stats_service stats_;
     std::vector<std::shared_ptr<void>> kept_;
 
-    std::list<session> sessions_;                 // in the order in which they came
-    std::map<std::string, std::size_t> of_user_;  // connections
-    std::size_t strangers_ = 0;
+    std::shared_ptr<server_team> team_;  // null for a server that is alone
+    std::size_t index_ = 0;              // in the team
+    std::shared_ptr<server_places> places_;
+    std::list<session> sessions_;  // in the order in which they came
     std::size_t refusals_ = 0;
     std::size_t listening_ = 0;
     bool begun_ = false;  // nothing is offered any more
@@ -124,6 +148,7 @@ private:
     event room_;     // for a stranger
     event changed_;  // a connection or a listener has gone, or stop() was called
     event over_;     // drained
+    drain_outcome outcome_;
     bool stopped_ = false;
     server_counters counters_;
     log_limit lines_;

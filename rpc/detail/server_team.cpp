@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/rpc/detail/server_state.hpp>
+#include <conduit/rpc/detail/server_team.hpp>
+#include <conduit/runtime/runtime.hpp>
+
+#include <new>
+#include <utility>
+
+namespace conduit::rpc::detail {
+namespace {
+
+std::size_t share_of(std::size_t all, std::size_t workers) noexcept {
+    return all / workers + (all % workers != 0 ? 1 : 0);
+}
+
+server_options shares_of(server_options options, std::size_t workers) {
+    options.calls_max(share_of(options.calls_max(), workers));
+    options.memory_max(share_of(options.memory_max(), workers));
+    options.handles_held_max(share_of(options.handles_held_max(), workers));
+    return options;
+}
+
+}  // namespace
+
+server_team::server_team(runtime& workers, server_options options)
+    : places_(std::make_shared<server_places>(options, workers.size())),
+      shares_(shares_of(std::move(options), workers.size())) {
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+        members_.push_back(std::make_unique<member>(workers.worker(i)));
+    }
+}
+
+bool server_team::tell(std::size_t index, std::function<void(server_state&)> what) {
+    return at(index).where->post([team = shared_from_this(), index, what = std::move(what)] {
+        const std::shared_ptr<server_state> state = team->at(index).state;
+        if (state != nullptr) what(*state);
+    });
+}
+
+void server_team::room_was_made() noexcept {
+    if (!lead_waits_.exchange(false)) return;
+    try {
+        tell(lead, [](server_state& listening) { listening.note_room(); });
+    } catch (const std::bad_alloc&) {  // it looks again by itself
+    }
+}
+
+void server_team::connection_has_gone() noexcept {
+    if (places_->connections() > 0) return;
+    try {
+        tell(lead, [](server_state& listening) { listening.note_change(); });
+    } catch (const std::bad_alloc&) {  // it goes on until it is asked to stop
+    }
+}
+
+}  // namespace conduit::rpc::detail
