@@ -94,6 +94,9 @@ constexpr auto works = std::to_array<work>({
     {"rpc.overload.loss", "x", "real_time", "", 1 / 0.80},
     {"rpc.overload.recovery", "s", "real_time", "", 2},
     {"rpc.neighbour.p99", "x", "real_time", "", 3},
+    {"rpc.stop.under_load", "ms", "real_time", "", std::nullopt},
+    {"rpc.workers.scaling.us0", "x", "real_time", "", std::nullopt},
+    {"rpc.workers.scaling.us20", "x", "real_time", "", std::nullopt},
     {"compile.hello.server", "s", "cpu_time", "", 3},
     {"compile.hello.client", "s", "cpu_time", "", 3},
 });

@@ -177,6 +177,16 @@ run_round() {
         wanted "rpc.$work" && ((round <= 3)) || continue
         for way in epoll uring; do
             on_two_cores "$round" "rpc-$work-$way" "$programs/rpc_load_bench" "$way" "$work"
+    if wanted rpc.stop.under_load; then
+        for way in epoll uring; do
+            on_two_cores "$round" "rpc-stop-$way" "$programs/rpc_server_bench" "$way" stop
+        done
+    fi
+    for work in 0 20; do # microseconds that each call computes
+        wanted "rpc.workers.scaling.us$work" || continue
+        for way in epoll uring; do
+            on_two_cores "$round" "rpc-scaling-$work-$way" \
+                "$programs/rpc_server_bench" "$way" scaling "$work"
         done
     done
     for side in server client; do

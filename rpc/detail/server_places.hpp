@@ -47,8 +47,7 @@ public:
 
     /// A place for a stranger at `worker`. Null where there is none; `why` names the limit then.
     static std::shared_ptr<server_place> take(const std::shared_ptr<server_places>& from,
-                                              std::string user, std::size_t worker,
-                                              no_place& why);
+                                              std::string user, std::size_t worker, no_place& why);
 
     bool has_room_for_stranger() const;
     std::size_t connections() const;

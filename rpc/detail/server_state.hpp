@@ -110,8 +110,7 @@ private:
                std::shared_ptr<server_place> place);
     void turn_down(task<result<any_stream>> opening, const std::string& name, std::string why);
     std::size_t next_worker() const;
-    std::shared_ptr<server_place> place_for(std::string user, std::size_t worker,
-                                            std::string& why);
+    std::shared_ptr<server_place> place_for(std::string user, std::size_t worker, std::string& why);
     task<void> live(session_position self, task<result<any_stream>> opening);
     task<void> talk(session_position self, task<result<any_stream>> opening);
     connection_options limits_of(const session& one) const;
