@@ -4,6 +4,7 @@
 #include <conduit/rpc/server_group.hpp>
 #include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/clock.hpp>
+#include <conduit/runtime/event.hpp>
 #include <conduit/runtime/on.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/task_group.hpp>
@@ -88,6 +89,17 @@ task<server_counters> counters_there(team_pointer team, std::size_t index) {
     co_return server->counters();
 }
 
+/// What the server has counted in its life, which ends here and now.
+task<server_counters> end_there(team_pointer team, std::size_t index) {
+    const team_pointer own = std::move(team);
+    server_team::member& here = own->at(index);
+    server_counters last;
+    if (here.state != nullptr) last = here.state->counters();
+    here.over.set();
+    here.state.reset();
+    co_return last;
+}
+
 /// Runs `work` to its end although the task that waits for it is asked to stop.
 template <class T>
 task<T> unstopped(task<T> work, const char* name) {
@@ -136,6 +148,7 @@ private:
 
     task<void> start();
     void end_servers() noexcept;
+    task<void> drain_all();
     task<drain_outcome> drain_worker(std::size_t index);
     task<drain_outcome> drain_within_grace() { co_return co_await within(drain_within_, drain()); }
 
@@ -145,9 +158,14 @@ private:
     bool started_ = false;
     int attempt_ = 0;
     bool stopped_ = false;
+    bool draining_ = false;
+    event drained_;
+    drain_outcome outcome_;
+    server_counters last_counters_;
 };
 
 task<void> group_state::start() {
+    CONDUIT_ASSERT(!draining_, "a group that was drained does not listen again");
     if (started_) co_return;
     started_ = true;
     ++attempt_;
@@ -196,8 +214,18 @@ task<drain_outcome> group_state::run() {
 }
 
 task<drain_outcome> group_state::drain() {
-    drain_outcome all;
-    if (!started_) co_return all;
+    if (!started_) co_return outcome_;
+    if (draining_) {
+        co_await drained_.wait();
+        co_return outcome_;
+    }
+    draining_ = true;
+    co_await drain_all();
+    drained_.set();
+    co_return outcome_;
+}
+
+task<void> group_state::drain_all() {
     auto stop_listening = on(worker(server_team::lead), stop_listening_there(team_));
     co_await unstopped(std::move(stop_listening), "rpc group stops listening");
     task_group workers;
@@ -206,8 +234,13 @@ task<drain_outcome> group_state::drain() {
         outcomes.push_back(workers.spawn(drain_worker(i), "rpc worker drain"));
     }
     co_await workers.join();
-    for (auto& each : outcomes) all.add(each.take());
-    co_return all;
+    for (auto& each : outcomes) outcome_.add(each.take());
+    // The objects go before this returns: they may refer to what goes next.
+    for (std::size_t i = 0; i < team_->size(); ++i) {
+        auto ending = on(worker(i), end_there(team_, i));
+        const server_counters last = co_await unstopped(std::move(ending), "rpc worker end");
+        last_counters_.add(last);
+    }
 }
 
 /// One that was stopped before it began there is cut off all the same.
@@ -221,7 +254,8 @@ task<drain_outcome> group_state::drain_worker(std::size_t index) {
 }
 
 task<server_counters> group_state::counters() {
-    server_counters all;
+    server_counters all = last_counters_;
+    if (drained_.is_set()) co_return all;
     for (std::size_t i = 0; started_ && i < team_->size(); ++i) {
         const server_counters of_one = co_await on(worker(i), counters_there(team_, i));
         all.add(of_one);

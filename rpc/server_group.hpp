@@ -51,7 +51,9 @@ class server_state;
 /// all workers, several at a time.
 ///
 /// It belongs to the scheduler that it was made on, which may be a worker; the runtime must outlive
-/// it. Destroying it has each worker close everything, at once but not before this returns.
+/// it. Destroying it has each worker close everything and destroy its objects, at once but not before
+/// this returns; once drain() or run() has returned they are gone. So what objects refer to outlives
+/// the runtime, or the group is drained.
 class server_group {
 public:
     explicit server_group(runtime& workers, server_options options = {});

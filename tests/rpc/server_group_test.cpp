@@ -140,14 +140,18 @@ task<> deal_out_everywhere(runtime& workers, const test::temp_dir& folder) {
                                           "tcp:127.0.0.1:0"};
     for (const std::string& place : places) {
         all.made = 0;
+        all.gone = 0;
         rpc::server_group group(workers);
         offer_located(group, all);
         const address at = co_await group.listen(place);
         CHECK(all.made == 2);
         co_await deal_out(to_string(at), group, all);
         const rpc::drain_outcome end = co_await group.drain();
+        const rpc::server_counters last = co_await group.counters();
         CHECK(end.is_clean());
         CHECK(group.connections_now() == 0);
+        CHECK(last.ended == 4);
+        CHECK(all.gone == all.made);
     }
 }
 
@@ -199,6 +203,8 @@ task<> reach_limits(runtime& workers, const test::temp_dir& folder) {
     CHECK(says(third, "there are 2 connections, of at most 2 (connections_max)"));
     CHECK(counters.refused == 1);
     CHECK(three.size() + two.size() == 5);
+    co_await few.drain();
+    co_await fewer.drain();
 }
 
 task<> push_out_strangers(runtime& workers, const test::temp_dir& folder) {
@@ -216,6 +222,7 @@ task<> push_out_strangers(runtime& workers, const test::temp_dir& folder) {
     const rpc::server_counters counters = co_await group.counters();
     CHECK(counters.pushed_out >= 3);
     CHECK(here.size() == 1);
+    co_await group.drain();
 }
 
 task<> stop_when_asked(runtime& workers, const test::temp_dir& folder) {
@@ -288,6 +295,8 @@ task<> fail_once(runtime& workers, const test::temp_dir& folder) {
     CHECK(all.made == 3);
     CHECK(all.gone == 1);
     CHECK(group.connections_now() == 2);
+    co_await group.drain();
+    CHECK(all.gone == 3);
 }
 
 task<> vanish(runtime& workers, const test::temp_dir& folder) {
