@@ -177,6 +177,8 @@ run_round() {
         wanted "rpc.$work" && ((round <= 3)) || continue
         for way in epoll uring; do
             on_two_cores "$round" "rpc-$work-$way" "$programs/rpc_load_bench" "$way" "$work"
+        done
+    done
     if wanted rpc.stop.under_load; then
         for way in epoll uring; do
             on_two_cores "$round" "rpc-stop-$way" "$programs/rpc_server_bench" "$way" stop

@@ -16,15 +16,16 @@ TEST_CASE("a place is one of all, of its user's and of its worker's, until it is
           "[rpc][server]") {
     const auto options = server_options().connections_max(3).connections_per_user_max(2);
     const auto places = std::make_shared<server_places>(options, 2);
-    std::string why;
+    no_place why;
     auto first = server_places::take(places, "user 1", 0, why);
     auto second = server_places::take(places, "user 1", 1, why);
     auto refused = server_places::take(places, "user 1", 1, why);
-    const std::string of_user = why;
+    const std::string of_user = why.text;
     auto other = server_places::take(places, "user 2", 1, why);
-    const std::string taken = why;
+    const std::string taken = why.text;
     auto too_many = server_places::take(places, "", 0, why);
-    const std::string of_all = why;
+    const std::string of_all = why.text;
+    const auto reached = why.reached;
     const std::size_t least = places->least_loaded();
     second.reset();
     other.reset();
@@ -35,6 +36,7 @@ TEST_CASE("a place is one of all, of its user's and of its worker's, until it is
     REQUIRE(of_user == "user 1 has 2 connections, of at most 2 (connections_per_user_max)");
     REQUIRE(taken.empty());
     REQUIRE(too_many == nullptr);
+    REQUIRE(reached == limit::connections_max);
     REQUIRE(of_all == "there are 3 connections, of at most 3 (connections_max)");
     REQUIRE(least == 0);
     REQUIRE(least_then == 1);
@@ -44,7 +46,7 @@ TEST_CASE("a place is one of all, of its user's and of its worker's, until it is
 
 TEST_CASE("who has greeted is no stranger, and where most are is known", "[rpc][server]") {
     const auto places = std::make_shared<server_places>(server_options().strangers_max(2), 2);
-    std::string why;
+    no_place why;
     auto first = server_places::take(places, "", 0, why);
     auto second = server_places::take(places, "", 1, why);
     const bool was_full = !places->has_room_for_stranger();
@@ -69,7 +71,7 @@ TEST_CASE("places are taken and given back by several threads", "[rpc][server][t
     std::vector<std::thread> threads;
     for (std::size_t worker = 0; worker < 4; ++worker) {
         threads.emplace_back([places, worker] {
-            std::string why;
+            no_place why;
             for (int i = 0; i < rounds; ++i) {
                 const auto place = server_places::take(places, "user 1", worker, why);
                 if (place != nullptr) place->greeted();
