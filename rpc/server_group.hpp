@@ -50,10 +50,12 @@ class server_state;
 /// are counted at each call, where workers would wait for each other. Interceptors are called on
 /// all workers, several at a time.
 ///
+/// conduit.health and conduit.stats tell of the worker that serves the connection they came over.
+///
 /// It belongs to the scheduler that it was made on, which may be a worker; the runtime must outlive
-/// it. Destroying it has each worker close everything and destroy its objects, at once but not before
-/// this returns; once drain() or run() has returned they are gone. So what objects refer to outlives
-/// the runtime, or the group is drained.
+/// it. Destroying it has each worker close everything and destroy its objects, at once but not
+/// before this returns; once drain() or run() has returned they are gone. So what objects refer to
+/// outlives the runtime, or the group is drained.
 class server_group {
 public:
     explicit server_group(runtime& workers, server_options options = {});
