@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -43,6 +44,8 @@ public:
     virtual task<result<std::size_t>> send(const outgoing_message& message);
     virtual task<result<std::size_t>> receive(incoming_message& message);
     virtual task<result<credentials>> peer_credentials();
+    /// The name that the peer has proved to have; empty where it proved none.
+    virtual std::string peer_name() const { return {}; }
     /// Whether send() takes handles along.
     virtual bool carries_handles() const noexcept { return false; }
     virtual io_handle* source_handle() noexcept { return nullptr; }
@@ -96,6 +99,10 @@ public:
         return inside().receive(message);
     }
     task<result<credentials>> peer_credentials() { return inside().peer_credentials(); }
+
+    /// The name that the peer has proved to have, by a certificate (tls_stream.hpp); empty where
+    /// it proved none.
+    std::string peer_name() { return inside().peer_name(); }
 
     /// Closes both directions now rather than in the destructor.
     void close() noexcept {
@@ -239,6 +246,14 @@ public:
             return known_credentials(stream_.peer_credentials());
         } else {
             return stream_interface::peer_credentials();
+        }
+    }
+
+    std::string peer_name() const override {
+        if constexpr (requires { stream_.peer_name(); }) {
+            return stream_.peer_name();
+        } else {
+            return {};
         }
     }
 

@@ -26,7 +26,7 @@ foreach(layer IN LISTS CONDUIT_LAYERS)
 endforeach()
 set(CONDUIT_PC_REQUIRES "")
 if(NOT BUILD_SHARED_LIBS)
-    set(CONDUIT_PC_REQUIRES "fmt >= 9, liburing >= 2.3")
+    set(CONDUIT_PC_REQUIRES "fmt >= 9, liburing >= 2.3, openssl >= 3.0")
 endif()
 file(RELATIVE_PATH CONDUIT_PC_INCLUDEDIR
     "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/${CMAKE_INSTALL_INCLUDEDIR}")  # so that it may be moved

@@ -171,6 +171,9 @@ TEST_CASE("a layer includes only what it may know", "[tidy]") {
     expect("private-header", 2, "examples/a.cpp", include("<conduit/runtime/detail/x.hpp>"));
     expect("asio", 2, "channels/a.cpp", include("<asio.hpp>"));
     expect("asio", 2, "runtime/timer.cpp", include("<asio/io_context.hpp>"));
+    expect("openssl", 2, "channels/a.cpp", include("<openssl/ssl.h>"));
+    expect("openssl", 2, "rpc/tls_a.cpp", include("<openssl/ssl.h>"));
+    expect("openssl", 3, "channels/tls_a.hpp", in_header("<openssl/ssl.h>"));
     expect("catch2", 2, "bench/a.cpp", include("<catch2/catch.hpp>"));
     expect("fmt", 3, "runtime/a.hpp", in_header("<fmt/format.h>"));
     expect("kernel-header", 3, "runtime/a.hpp", in_header("<sys/socket.h>"));
@@ -182,6 +185,11 @@ TEST_CASE("a layer includes only what it may know", "[tidy]") {
                                      {"tests/rpc/a_test.cpp", licence}});
     CHECK(of_templates.empty());
     expect_clean("runtime/asio.hpp.cpp", include("<asio.hpp>"));
+    const auto with_openssl = check({{"channels/tls_a.cpp", include("<openssl/ssl.h>")},
+                                     {"channels/detail/tls_a.cpp", include("<openssl/ssl.h>")},
+                                     {"channels/README.md", ""}});
+    CHECK(with_openssl.empty());
+    expect_clean("tests/support/a.cpp", include("<openssl/ssl.h>"));
     expect_clean("runtime/backend/a.cpp", include("<sys/epoll.h>"));
     expect_clean("runtime/backend/a.hpp", in_header("<conduit/runtime/backend/backend.hpp>"));
     expect_clean("runtime/a.cpp", include("<conduit/runtime/backend/backend.hpp>"));

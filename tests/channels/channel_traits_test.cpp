@@ -14,6 +14,7 @@
 #include <conduit/channels/process.hpp>
 #include <conduit/channels/tcp_listener.hpp>
 #include <conduit/channels/tcp_stream.hpp>
+#include <conduit/channels/tls_stream.hpp>
 #include <conduit/channels/udp_datagram.hpp>
 #include <conduit/channels/unix_datagram.hpp>
 #include <conduit/channels/unix_listener.hpp>
@@ -53,7 +54,7 @@ const std::map<std::string, std::string> channels = {
     CONDUIT_ROW(unix_datagram),      CONDUIT_ROW(tcp_stream),  CONDUIT_ROW(tcp_listener),
     CONDUIT_ROW(udp_datagram),       CONDUIT_ROW(process),     CONDUIT_ROW(running_pipeline),
     CONDUIT_ROW(file_reader),        CONDUIT_ROW(file_writer), CONDUIT_ROW(memory_stream),
-    CONDUIT_ROW(any_stream),
+    CONDUIT_ROW(tls_stream),         CONDUIT_ROW(any_stream),
 };
 
 /// The rows of the table: the name, then "ways | duplex | relation".

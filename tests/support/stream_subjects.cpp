@@ -4,6 +4,8 @@
 #include "../skip.hpp"
 #include "fifo_place.hpp"
 #include "temp_dir.hpp"
+#include "tls_certificates.hpp"
+#include "tls_pair.hpp"
 
 #include <conduit/channels/duplex_fifo.hpp>
 #include <conduit/channels/memory_stream.hpp>
@@ -81,6 +83,38 @@ task<stream_pair> tcp_sockets() {
     co_return stream_pair(std::move(one.value()), std::move(other.value()));
 }
 
+/// What both ends of a TLS connection say over a stream of another kind.
+task<stream_pair> tls_over(stream_pair below) {
+    static const tls_world world;
+    stream_pair own = std::move(below);
+    static const shared_context client = world.client();
+    static const shared_context server = world.server();
+    auto ends = co_await shake_hands(std::move(own.first), std::move(own.second), *client, *server);
+    any_stream one(std::move(ends.client.value()));
+    any_stream other(std::move(ends.server.value()));
+    co_return stream_pair(std::move(one), std::move(other));
+}
+
+task<stream_pair> tls_over_memory() {
+    auto below = co_await memory_streams();
+    co_return co_await tls_over(std::move(below));
+}
+
+task<stream_pair> tls_over_small_memory() {
+    auto below = co_await small_memory_streams();
+    co_return co_await tls_over(std::move(below));
+}
+
+task<stream_pair> tls_over_pipes() {
+    auto below = co_await crossed_pipes();
+    co_return co_await tls_over(std::move(below));
+}
+
+task<stream_pair> tls_over_tcp() {
+    auto below = co_await tcp_sockets();
+    co_return co_await tls_over(std::move(below));
+}
+
 /// Nothing where the backend has no such stream.
 task<std::optional<stream_pair>> made(const stream_subject& subject) {
     try {
@@ -106,6 +140,10 @@ const std::vector<stream_subject>& all_stream_subjects() {
         {"two FIFOs", &crossed_fifos},
         {"duplex FIFO", &duplex_fifos},
         {"TCP sockets", &tcp_sockets},
+        {"TLS over a memory stream", &tls_over_memory},
+        {"TLS over a memory stream of 7 bytes", &tls_over_small_memory},
+        {"TLS over two pipes", &tls_over_pipes},
+        {"TLS over TCP", &tls_over_tcp},
     };
     // clang-format on
     return all;

@@ -89,7 +89,16 @@ bool may_include_asio(const source& file) {
            file.is_below("examples") || file.is_below("bench");
 }
 
+bool may_include_openssl(const source& file) {
+    return file.path.starts_with("channels/tls_") ||
+           file.path.starts_with("channels/detail/tls_") || file.is_below("tests/support");
+}
+
 void check_foreign(const source& file, const include& line) {
+    if (line.path.starts_with("openssl/") && (!may_include_openssl(file) || file.is_header())) {
+        file.report(line.line, "openssl",
+                    "OpenSSL stays in channels/tls_*.cpp and channels/detail/tls_*.cpp");
+    }
     if (is_asio(line.path) && !may_include_asio(file)) {
         file.report(
             line.line, "asio",
