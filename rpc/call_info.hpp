@@ -33,6 +33,10 @@ public:
     /// Who the other side was when it connected, or sent its first bytes: known on Unix sockets.
     const std::optional<credentials>& peer() const noexcept { return *peer_; }
 
+    /// The name that the other side has proved to have, by its certificate: known with mutual TLS
+    /// (server_options::tls()), else empty.
+    std::string_view peer_name() const noexcept { return peer_name_; }
+
     /// For calls back to where this one came from, for as long as the procedure runs:
     /// rpc::stub<chat_client>(call.caller()).
     rpc::caller& caller() const noexcept { return *back_; }
@@ -45,12 +49,13 @@ public:
 
 protected:
     call_info(std::string_view method, const std::optional<credentials>& peer,
-              rpc::caller& back) noexcept
-        : method_(method), peer_(&peer), back_(&back) {}
+              std::string_view peer_name, rpc::caller& back) noexcept
+        : method_(method), peer_(&peer), peer_name_(peer_name), back_(&back) {}
     ~call_info() = default;
 
     std::string_view method_;
     const std::optional<credentials>* peer_;
+    std::string_view peer_name_;
     rpc::caller* back_;
     clock::time_point deadline_ = clock::time_point::max();
     std::unique_ptr<const rpc::metadata> metadata_;

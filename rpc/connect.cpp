@@ -2,6 +2,7 @@
 #include <conduit/channels/address.hpp>
 #include <conduit/channels/connect.hpp>
 #include <conduit/channels/detail/quoted.hpp>
+#include <conduit/channels/tls_stream.hpp>
 #include <conduit/channels/unix_stream.hpp>
 #include <conduit/rpc/connect.hpp>
 #include <conduit/rpc/detail/fifo_hello.hpp>
@@ -31,14 +32,32 @@ task<result<any_stream>> open_fifo(std::string path, std::string* why) {
     co_return stream;
 }
 
+task<result<any_stream>> open_tls(address where, const connect_options& options, std::string* why) {
+    const address own = std::move(where);
+    auto stream = co_await conduit::connect(own);
+    if (!stream) co_return stream.error();
+    const std::string& name = options.tls_name().empty() ? own.host() : options.tls_name();
+    const auto limit = options.connection().greeting_within();
+    auto shaking = tls_stream::connect(std::move(*stream), *options.tls(), name, why);
+    auto secured = co_await within(limit, std::move(shaking));
+    if (secured) co_return any_stream(std::move(*secured));
+    if (secured.error() == errc::timed_out) {
+        *why = "no handshake within " + std::to_string(limit.count()) + " ms (greeting_within)";
+    }
+    *why = "TLS: " + *why;
+    co_return secured.error();
+}
+
 /// `why` is set where there is more to say than the error does.
-task<result<any_stream>> open_at(address where, const allowed_users& servers, std::string* why) {
+task<result<any_stream>> open_at(address where, const connect_options& options, std::string* why) {
     const address own = std::move(where);
     switch (own.kind()) {
-        case address_kind::unix_socket: co_return co_await open_unix(own.path(), servers);
+        case address_kind::unix_socket: co_return co_await open_unix(own.path(), options.servers());
         case address_kind::fifo: co_return co_await open_fifo(own.path(), why);
         case address_kind::exec: co_return start_program(own, why);
         case address_kind::tcp:
+            if (options.tls() != nullptr) co_return co_await open_tls(own, options, why);
+            break;
         case address_kind::stdio:
         case address_kind::udp: break;
     }
@@ -64,7 +83,7 @@ task<any_stream> open_stream(std::string where, connect_options* options) {
     std::string why;
     auto parsed = address::parse(text, &why);
     if (!parsed) throw fault(status::invalid_argument, "cannot connect: " + why).ran(false, true);
-    auto stream = co_await open_at(std::move(*parsed), options->servers(), &why);
+    auto stream = co_await open_at(std::move(*parsed), *options, &why);
     if (!stream) throw_failure(text, stream.error(), why);
     connection_options named = options->connection();
     options->connection(named.name(text));

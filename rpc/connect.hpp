@@ -30,7 +30,8 @@ task<any_stream> open_stream(std::string where, connect_options* options);
 /// comes later: that the other side offers no such interface shows with the first call.
 ///
 ///     unix:   fails where a user other than connect_options::servers() listens
-///     tcp:    see tcp_stream.hpp
+///     tcp:    see tcp_stream.hpp; with TLS where connect_options::tls() is set, whose handshake
+///             may take connection_options::greeting_within()
 ///     fifo:   tells the server of a pair of FIFOs made for this; 5 s for all of it
 ///     exec:   starts a program and calls it over its standard input and output, which it serves at
 ///             "stdio:". Its error output is this process's. Closing ends its input, and kills it

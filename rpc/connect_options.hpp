@@ -7,10 +7,13 @@
 #pragma once
 
 #include <conduit/channels/allowed_users.hpp>
+#include <conduit/channels/tls_context.hpp>
 #include <conduit/rpc/connection_options.hpp>
 #include <conduit/rpc/interface.hpp>
 #include <conduit/rpc/service_table.hpp>
 
+#include <memory>
+#include <string>
 #include <utility>
 
 namespace conduit::rpc {
@@ -37,14 +40,26 @@ public:
         return *this;
     }
 
+    /// Speaks TLS with the server at a tcp: address (channels/tls_context.hpp), whose certificate
+    /// must be for `name`, or else for the host in the address. Others do without.
+    connect_options& tls(std::shared_ptr<const tls_context> context, std::string name = {}) {
+        tls_ = std::move(context);
+        tls_name_ = std::move(name);
+        return *this;
+    }
+
     const service_table& offers() const noexcept { return offers_; }
     const connection_options& connection() const noexcept { return connection_; }
     const allowed_users& servers() const noexcept { return servers_; }
+    const std::shared_ptr<const tls_context>& tls() const noexcept { return tls_; }
+    const std::string& tls_name() const noexcept { return tls_name_; }
 
 private:
     service_table offers_;
     connection_options connection_;
     allowed_users servers_;
+    std::shared_ptr<const tls_context> tls_;
+    std::string tls_name_;
 };
 
 }  // namespace conduit::rpc

@@ -51,6 +51,8 @@ void connection::close() noexcept { state_->close_now(); }
 
 const std::optional<credentials>& connection::peer() const noexcept { return state_->peer(); }
 
+const std::string& connection::peer_name() const noexcept { return state_->peer_name(); }
+
 const connection_counters& connection::counters() const noexcept { return state_->counters(); }
 
 std::size_t connection::calls_served_now() const noexcept { return state_->served_now(); }

@@ -98,6 +98,9 @@ public:
     /// Who the peer was when it connected; known on Unix sockets, after the first bytes came.
     const std::optional<credentials>& peer() const noexcept;
 
+    /// The name that the peer has proved to have, by its certificate; empty without TLS.
+    const std::string& peer_name() const noexcept;
+
     const connection_counters& counters() const noexcept;
 
     /// Calls that the peer is being served at this moment, and those that this side has made.

@@ -102,7 +102,7 @@ public:
     /// Listens at an address, and yields it with what the kernel chose: the port where it was 0.
     ///
     ///     unix:   see unix_listener.hpp; clients by server_options::clients()
-    ///     tcp:    loopback only, unless the options say otherwise
+    ///     tcp:    loopback only, unless the options say otherwise; with TLS where they have it
     ///     fifo:   makes a FIFO, where each client tells of a pair of FIFOs that it made
     ///     stdio:  serves one client at this process's standard input and output
     ///

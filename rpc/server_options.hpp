@@ -8,10 +8,12 @@
 #pragma once
 
 #include <conduit/channels/allowed_users.hpp>
+#include <conduit/channels/tls_context.hpp>
 #include <conduit/rpc/connection_options.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <utility>
 
 namespace conduit::rpc {
@@ -65,6 +67,18 @@ public:
         return set(plain_tcp_beyond_loopback_, true);
     }
 
+    /// Makes all tcp: listeners speak TLS (channels/tls_context.hpp). They may then be beyond
+    /// loopback, provided that clients must show a certificate
+    /// (tls_options::require_client_certificate()): this_call() says whose it is.
+    server_options& tls(std::shared_ptr<const tls_context> context) {
+        return set(tls_, std::move(context));
+    }
+    /// Lets listeners that speak TLS go beyond loopback although clients need no certificate:
+    /// whoever reaches the port can call.
+    server_options& allow_anonymous_tls_beyond_loopback() noexcept {
+        return set(anonymous_tls_beyond_loopback_, true);
+    }
+
     /// How long run() lets calls under way go on once it was asked to stop; 5 s.
     server_options& drain_within(std::chrono::milliseconds time) noexcept {
         return set(drain_within_, time);
@@ -84,6 +98,8 @@ public:
     const allowed_users& clients() const noexcept { return clients_; }
     unsigned socket_mode() const noexcept { return socket_mode_; }
     bool plain_tcp_beyond_loopback() const noexcept { return plain_tcp_beyond_loopback_; }
+    const std::shared_ptr<const tls_context>& tls() const noexcept { return tls_; }
+    bool anonymous_tls_beyond_loopback() const noexcept { return anonymous_tls_beyond_loopback_; }
     std::chrono::milliseconds drain_within() const noexcept { return drain_within_; }
     const connection_options& each() const noexcept { return each_; }
 
@@ -105,6 +121,8 @@ private:
     allowed_users clients_;
     unsigned socket_mode_ = 0600;
     bool plain_tcp_beyond_loopback_ = false;
+    bool anonymous_tls_beyond_loopback_ = false;
+    std::shared_ptr<const tls_context> tls_;
     std::chrono::milliseconds drain_within_{5000};
     connection_options each_;
 };

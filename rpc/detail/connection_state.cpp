@@ -64,7 +64,8 @@ connection_state::connection_state(any_stream over, const service_table* offers,
       account_(std::make_shared<limits_account>(most_of(options), options.shared())),
       ours_(settings_of(options, stream_.inside().carries_handles())),
       reader_(ours_),
-      handle_gate_(options.handles()) {
+      handle_gate_(options.handles()),
+      peer_name_(stream_.peer_name()) {
     if (options_.shared() != nullptr) gate_ = options_.shared()->all().gate;
     output_.append(make_greeting(ours_));
     wake_writer();

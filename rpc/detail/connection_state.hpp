@@ -134,6 +134,7 @@ public:
         return options_.calling();
     }
     const std::optional<credentials>& peer() const noexcept { return peer_; }
+    const std::string& peer_name() const noexcept { return peer_name_; }
     connection_counters& counters() noexcept { return counters_; }
     /// Something is refused for a limit, which is counted where somebody counts.
     void hit(limit which) noexcept {
@@ -292,6 +293,7 @@ private:
     std::optional<wire_fault> why_;
     std::optional<std::chrono::milliseconds> come_back_after_;
     std::optional<credentials> peer_;
+    std::string peer_name_;
     connection_counters counters_;
     bool draining_ = false;       // this side opens no more
     bool peer_draining_ = false;  // nor does the other want it

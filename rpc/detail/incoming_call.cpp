@@ -37,7 +37,7 @@ void incoming_call::operator delete(void* memory, std::size_t bytes) noexcept {
 
 incoming_call::incoming_call(connection_state& on, const method_row& method, std::uint32_t stream,
                              method_statistics* counts)
-    : call_info(method.full_name, on.peer(), on),
+    : call_info(method.full_name, on.peer(), on.peer_name(), on),
       on_(&on),
       method_row_(&method),
       counts_(counts),

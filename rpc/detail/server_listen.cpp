@@ -6,6 +6,7 @@
 #include <conduit/channels/file.hpp>
 #include <conduit/channels/listen_fds.hpp>
 #include <conduit/channels/tcp_listener.hpp>
+#include <conduit/channels/tls_stream.hpp>
 #include <conduit/channels/unix_listener.hpp>
 #include <conduit/rpc/detail/fifo_hello.hpp>
 #include <conduit/rpc/detail/server_state.hpp>
@@ -21,7 +22,11 @@ namespace {
 
 constexpr const char* beyond_loopback =
     "beyond loopback others can read and change what is said; "
-    "server_options::allow_plain_tcp_beyond_loopback() permits it";
+    "server_options::tls() prevents it, allow_plain_tcp_beyond_loopback() permits it";
+constexpr const char* anonymous_beyond_loopback =
+    "beyond loopback anybody can call whom no certificate keeps out; "
+    "tls_options::require_client_certificate() asks for one, "
+    "server_options::allow_anonymous_tls_beyond_loopback() permits it";
 
 [[noreturn]] void refuse(status code, const std::string& where, const std::string& why) {
     throw fault(code, "cannot listen at " + quoted(where) + ": " + why);
@@ -40,6 +45,14 @@ std::string user_of(const tcp_stream& peer) {
 
 task<result<any_stream>> refused_opening(std::error_code why) { co_return why; }
 
+task<result<any_stream>> with_tls(any_stream over, std::shared_ptr<const tls_context> context) {
+    any_stream own = std::move(over);
+    const std::shared_ptr<const tls_context> by = std::move(context);
+    auto accepted = co_await tls_stream::accept(std::move(own), *by);
+    if (!accepted) co_return accepted.error();
+    co_return any_stream(std::move(*accepted));
+}
+
 task<result<any_stream>> arrived(unix_stream::in_transit moving) {
     auto stream = unix_stream::arrive(std::move(moving));
     if (!stream) co_return stream.error();
@@ -52,15 +65,36 @@ task<result<any_stream>> arrived(unique_fd moving) {
     co_return any_stream(std::move(*stream));
 }
 
-template <class Moving>
-opener opens_there(result<Moving> departed) {
-    if (!departed) return [why = departed.error()] { return refused_opening(why); };
-    auto moving = std::make_shared<Moving>(std::move(*departed));
-    return [moving] { return arrived(std::move(*moving)); };
+task<result<any_stream>> arrived_with_tls(unique_fd moving,
+                                          std::shared_ptr<const tls_context> context) {
+    const std::shared_ptr<const tls_context> by = std::move(context);
+    auto stream = tcp_stream::adopt(std::move(moving));
+    if (!stream) co_return stream.error();
+    any_stream plain(std::move(*stream));
+    co_return co_await with_tls(std::move(plain), by);
 }
 
-opener leave(unix_stream peer) { return opens_there(peer.depart()); }
-opener leave(tcp_stream peer) { return opens_there(peer.detach()); }
+template <class Moving, class Arrive>
+opener opens_there(result<Moving> departed, Arrive arrive) {
+    if (!departed) return [why = departed.error()] { return refused_opening(why); };
+    auto moving = std::make_shared<Moving>(std::move(*departed));
+    return [moving, arrive] { return arrive(std::move(*moving)); };
+}
+
+opener leave(unix_stream peer) {
+    return opens_there(peer.depart(),
+                       [](unix_stream::in_transit moving) { return arrived(std::move(moving)); });
+}
+
+opener leave(tcp_stream peer, std::shared_ptr<const tls_context> context) {
+    if (context == nullptr) {
+        return opens_there(peer.detach(),
+                           [](unique_fd moving) { return arrived(std::move(moving)); });
+    }
+    return opens_there(peer.detach(), [by = std::move(context)](unique_fd moving) {
+        return arrived_with_tls(std::move(moving), by);
+    });
+}
 
 /// One more listener, for as long as it lives.
 class listening_guard {
@@ -110,10 +144,11 @@ void server_state::listen_at_unix(const address& where) {
 
 task<address> server_state::listen_at_tcp(address where) {
     const address own = std::move(where);
-    const auto options = tcp_listen_options().beyond_loopback(options_.plain_tcp_beyond_loopback());
+    const std::string why_not = why_loopback_only();
+    const auto options = tcp_listen_options().beyond_loopback(why_not.empty());
     auto made = co_await tcp_listener::listen(own.host(), own.service(), options);
     if (made.error() == std::errc::operation_not_permitted) {
-        refuse(status::permission_denied, to_string(own), beyond_loopback);
+        refuse(status::permission_denied, to_string(own), why_not);
     }
     if (!made) refuse(status::unavailable, to_string(own), made.error().message());
     const auto bound = made->local_address();
@@ -122,6 +157,14 @@ task<address> server_state::listen_at_tcp(address where) {
     if (!at) refuse(status::internal, to_string(own), at.error().message());
     listen(std::move(*made), to_string(*at));
     co_return *at;
+}
+
+std::string server_state::why_loopback_only() const {
+    if (options_.plain_tcp_beyond_loopback()) return {};
+    const tls_context* tls = options_.tls().get();
+    if (tls == nullptr) return beyond_loopback;
+    if (tls->requires_client_certificate() || options_.anonymous_tls_beyond_loopback()) return {};
+    return anonymous_beyond_loopback;
 }
 
 task<void> server_state::listen_at_fifo(address where) {
@@ -175,13 +218,23 @@ task<void> server_state::accept_from(Listener listener, std::string name) {
     }
 }
 
-template <class Stream>
-void server_state::take_or_hand_over(Stream peer, std::string name, std::string user) {
+void server_state::take_or_hand_over(unix_stream peer, std::string name, std::string user) {
     const std::size_t there = next_worker();
     if (there == index_) {
         return take(any_stream(std::move(peer)), std::move(name), std::move(user));
     }
     hand_over(there, leave(std::move(peer)), std::move(name), std::move(user));
+}
+
+void server_state::take_or_hand_over(tcp_stream peer, std::string name, std::string user) {
+    const std::size_t there = next_worker();
+    if (there != index_) {
+        return hand_over(there, leave(std::move(peer), options_.tls()), std::move(name),
+                         std::move(user));
+    }
+    any_stream stream(std::move(peer));
+    if (options_.tls() == nullptr) return take(std::move(stream), std::move(name), std::move(user));
+    take(with_tls(std::move(stream), options_.tls()), std::move(name), std::move(user));
 }
 
 /// Each record is a client. What is none is counted and left.
@@ -235,8 +288,9 @@ void server_state::listen_at(listen_fd inherited) {
         if (!adopted) refuse(status::unavailable, name, adopted.error().message());
         return listen(std::move(*adopted), "unix:" + std::string(at->path()));
     }
-    if (!at->is_loopback() && !options_.plain_tcp_beyond_loopback()) {
-        refuse(status::permission_denied, name + " at " + to_string(*at), beyond_loopback);
+    const std::string why_not = why_loopback_only();
+    if (!at->is_loopback() && !why_not.empty()) {
+        refuse(status::permission_denied, name + " at " + to_string(*at), why_not);
     }
     auto adopted = tcp_listener::adopt(std::move(inherited.fd));
     if (!adopted) refuse(status::unavailable, name, adopted.error().message());

@@ -183,17 +183,25 @@ task<void> server_state::live(session_position self, task<result<any_stream>> op
 
 task<void> server_state::talk(session_position self, task<result<any_stream>> opening) {
     task<result<any_stream>> own = std::move(opening);
-    auto stream = co_await within(each_.greeting_within(), std::move(own));
+    const auto patience = each_.greeting_within();
+    const auto begun = clock::now();
+    auto stream = co_await within(patience, std::move(own));
     if (!stream) {
         const bool late = stream.error() == errc::timed_out;
         if (late) statistics_->hit(limit::greeting_within);
+        const std::string why =
+            late ? "not within " + std::to_string(patience.count()) + " ms (greeting_within)"
+                 : stream.error().message();
         note_end(*self, late ? goaway_reason::timeout : goaway_reason::refused,
-                 "it did not open: " + stream.error().message());
+                 "it did not open: " + why);
         co_return;
     }
     const bool is_welcome = co_await check_sender(*self, *stream);
     if (!is_welcome) co_return;
-    connection link(std::move(*stream), offers_, limits_of(*self));
+    const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - begun);
+    connection_options mine = limits_of(*self);
+    mine.greeting_within(std::max(patience - spent, std::chrono::milliseconds(1)));
+    connection link(std::move(*stream), offers_, mine);
     self->link = &link;
     const auto stopped = co_await link.until_greeted();
     if (!stopped) met(self);

@@ -87,6 +87,8 @@ private:
     void begin();
     void listen_at_unix(const address& where);
     task<address> listen_at_tcp(address where);
+    /// Empty where tcp: may be listened at beyond it.
+    std::string why_loopback_only() const;
     task<void> listen_at_fifo(address where);
     void serve_standard_streams();
     void listen_at(listen_fd inherited);
@@ -103,8 +105,8 @@ private:
     void take(task<result<any_stream>> opening, std::string name, std::string user);
     void take(any_stream over, std::string name, std::string user);
     /// The same where another one of the team may have less to do.
-    template <class Stream>
-    void take_or_hand_over(Stream peer, std::string name, std::string user);
+    void take_or_hand_over(unix_stream peer, std::string name, std::string user);
+    void take_or_hand_over(tcp_stream peer, std::string name, std::string user);
     void hand_over(std::size_t there, opener open, std::string name, std::string user);
     void begin(task<result<any_stream>> opening, std::string name,
                std::shared_ptr<server_place> place);

@@ -54,6 +54,11 @@ bool frame_reader::parse_preface(bytes_view bytes) {
     for (std::size_t i = 0; i < std::min(there, magic.size()); ++i) {
         const auto byte = static_cast<unsigned>(bytes[i]);
         if (byte == magic[i]) continue;
+        constexpr unsigned tls_alert = 0x15;
+        constexpr unsigned tls_handshake = 0x16;
+        if (i == 0 && (byte == tls_alert || byte == tls_handshake)) {
+            return fail(goaway_reason::protocol, "the peer speaks TLS, and this side does not");
+        }
         return fail(goaway_reason::protocol,
                     fmt::format("byte {} of the preface is {:#04x} instead of {:#04x}: the peer "
                                 "does not speak conduit",
