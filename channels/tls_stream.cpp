@@ -81,7 +81,6 @@ public:
     static task<result<std::size_t>> write(std::shared_ptr<tls_session> self,
                                            std::span<const std::byte> bytes);
     static task<result<void>> end_writing(std::shared_ptr<tls_session> self);
-    static task<result<credentials>> credentials_of_peer(std::shared_ptr<tls_session> self);
 
     void close() noexcept;
     bool is_open() const noexcept { return !closed_; }
@@ -385,11 +384,6 @@ task<> tls_session::say_last_words() {
     co_await flush();
 }
 
-task<result<credentials>> tls_session::credentials_of_peer(std::shared_ptr<tls_session> self) {
-    const std::shared_ptr<tls_session> own = std::move(self);
-    co_return co_await own->over_.peer_credentials();
-}
-
 // --- a stream -----------------------------------------------------------------------------------
 
 task<result<tls_stream>> tls_stream::connect(any_stream over, const tls_context& context,
@@ -424,11 +418,6 @@ task<result<std::size_t>> tls_stream::write_some(std::span<const std::byte> byte
 task<result<void>> tls_stream::close_writing() {
     CONDUIT_ASSERT(session_ != nullptr, "a TLS stream that was moved from was used");
     return tls_session::end_writing(session_);
-}
-
-task<result<credentials>> tls_stream::peer_credentials() {
-    CONDUIT_ASSERT(session_ != nullptr, "a TLS stream that was moved from was used");
-    return tls_session::credentials_of_peer(session_);
 }
 
 void tls_stream::close() noexcept {

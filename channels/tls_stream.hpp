@@ -16,7 +16,6 @@
 #include <conduit/channels/any_stream.hpp>
 #include <conduit/channels/channel_traits.hpp>
 #include <conduit/channels/tls_context.hpp>
-#include <conduit/runtime/io_message.hpp>
 #include <conduit/runtime/lent_buffer.hpp>
 #include <conduit/runtime/result.hpp>
 #include <conduit/runtime/task.hpp>
@@ -57,7 +56,8 @@ struct tls_certificate {
 /// errc::truncated. What breaks the rules of TLS fails with a tls_errc, here and at the peer, and
 /// this end is of no use then. Errors of the transport come through as they are.
 ///
-/// Between two operations it keeps no buffers.
+/// Between two operations it keeps no buffers. It carries no handles, and knows no credentials:
+/// ask a Unix socket for those before.
 class tls_stream {
 public:
     static constexpr channel_traits traits{channel_ways::two_way, channel_duplex::full,
@@ -113,9 +113,6 @@ public:
     /// The name in it: its subject's common name, or else the first of its other names. Empty
     /// where it showed none.
     std::string peer_name() const;
-
-    /// Those of the transport.
-    task<result<credentials>> peer_credentials();
 
 private:
     friend class tls_session;
