@@ -4,12 +4,13 @@
 // stub as a user has them. The floor is raw/mini_rpc.cpp, the peers are in peers/; raw/rpc_run.hpp
 // measures them all.
 //
-//     rpc_bench epoll|uring unary|stream|bulk unix|tcp <connections> <in flight> <bytes> [ms]
+//     rpc_bench epoll|uring unary|stream|bulk unix|tcp|tls <connections> <in flight> <bytes> [ms]
 
 #include <conduit/channels/address.hpp>
 #include <conduit/channels/any_stream.hpp>
 #include <conduit/channels/connect.hpp>
 #include <conduit/channels/tcp_listener.hpp>
+#include <conduit/channels/tls_stream.hpp>
 #include <conduit/channels/unix_listener.hpp>
 #include <conduit/rpc/connection.hpp>
 #include <conduit/rpc/interface.hpp>
@@ -20,6 +21,7 @@
 #include <conduit/runtime/task_scope.hpp>
 
 #include "raw/rpc_run.hpp"
+#include "tls_identity.hpp"
 
 #include <cstdint>
 #include <iostream>
@@ -82,7 +84,8 @@ private:
 };
 
 template <class Listener>
-task<> serve_all(Listener& listener, rpc_side& mine) {
+task<> serve_all(Listener& listener, const rpc_shape& shape, rpc_side& mine) {
+    const auto context = bench::tls_for_server();
     echo_server object(mine);
     rpc::service_table offers;
     offers.add<echo_service>(object);
@@ -90,19 +93,23 @@ task<> serve_all(Listener& listener, rpc_side& mine) {
     for (;;) {
         auto accepted = co_await listener.accept();
         conduit::any_stream client(std::move(accepted.value()));
+        if (shape.is_tls) {
+            auto secured = co_await conduit::tls_stream::accept(std::move(client), *context);
+            client = conduit::any_stream(std::move(secured.value()));
+        }
         clients.push_back(std::make_unique<rpc::connection>(std::move(client), offers));
     }
 }
 
-task<> serve_at(conduit::address where, rpc_side& mine) {
+task<> serve_at(conduit::address where, const rpc_shape& shape, rpc_side& mine) {
     if (where.kind() == conduit::address_kind::tcp) {
         auto listener = conduit::tcp_listener::listen(0);
         mine.listens_at(listener.value().local_address().value().port());
-        co_await serve_all(listener.value(), mine);
+        co_await serve_all(listener.value(), shape, mine);
     } else {
         auto listener = conduit::unix_listener::listen(where.path());
         mine.listens_at(0);
-        co_await serve_all(listener.value(), mine);
+        co_await serve_all(listener.value(), shape, mine);
     }
 }
 
@@ -140,11 +147,18 @@ task<> read_items(rpc::connection& there, const rpc_shape& shape, rpc_side& mine
 }
 
 task<> call_all(conduit::address where, const rpc_shape& shape, rpc_side& mine) {
+    const auto context = bench::tls_for_client();
     std::vector<std::unique_ptr<rpc::connection>> servers;
     conduit::task_scope scope;
     for (int i = 0; i < shape.connections; ++i) {
         auto connected = co_await conduit::connect(where);
-        servers.push_back(std::make_unique<rpc::connection>(std::move(connected.value())));
+        conduit::any_stream server = std::move(connected.value());
+        if (shape.is_tls) {
+            auto secured =
+                co_await conduit::tls_stream::connect(std::move(server), *context, "localhost");
+            server = conduit::any_stream(std::move(secured.value()));
+        }
+        servers.push_back(std::make_unique<rpc::connection>(std::move(server)));
         rpc::connection& there = *servers.back();
         if (shape.mode == "stream") scope.spawn(read_items(there, shape, mine));
         for (int n = 0; shape.mode != "stream" && n < shape.in_flight; ++n) {
@@ -155,9 +169,9 @@ task<> call_all(conduit::address where, const rpc_shape& shape, rpc_side& mine) 
 }
 
 template <conduit::backend_kind kind>
-void serve(const rpc_shape&, const std::string& address, rpc_side& mine) {
+void serve(const rpc_shape& shape, const std::string& address, rpc_side& mine) {
     conduit::scheduler sched(conduit::scheduler_options().backend(kind));
-    sched.run(serve_at(conduit::address::parse(address).value(), mine));
+    sched.run(serve_at(conduit::address::parse(address).value(), shape, mine));
 }
 
 template <conduit::backend_kind kind>
@@ -168,7 +182,7 @@ void call(const rpc_shape& shape, const std::string& address, rpc_side& mine) {
 
 template <conduit::backend_kind kind>
 constexpr rpc_program on_conduit(const char* who) {
-    return {who, serve<kind>, call<kind>};
+    return {who, serve<kind>, call<kind>, true};
 }
 
 }  // namespace
@@ -183,6 +197,6 @@ int main(int argc, char** argv) {
         return run_rpc(on_conduit<conduit::backend_kind::uring>("conduit_uring"), argc - 1,
                        argv + 1);
     }
-    std::cerr << "usage: rpc_bench epoll|uring unary|stream|bulk unix|tcp ...\n";
+    std::cerr << "usage: rpc_bench epoll|uring unary|stream|bulk unix|tcp|tls ...\n";
     return 2;
 }

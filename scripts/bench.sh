@@ -25,6 +25,7 @@ rpc_rows=(
     "unary unix 16 1 65536"
     "unary tcp 1 1 64" "unary tcp 1 64 64" "unary tcp 16 32 64" "unary tcp 64 1 64"
     "unary tcp 16 1 65536"
+    "unary tls 1 1 64" "unary tls 16 32 64" "unary tls 16 1 65536"
     "stream unix 1 1 64" "bulk unix 1 4 1048576"
 )
 
@@ -85,6 +86,7 @@ run_rpc_row() {
     for way in epoll uring; do
         "$on" "$round" "$name-$way" "$programs/rpc_bench" "$way" "$@"
     done
+    [[ $name != rpc.unary.tls.* ]] || return 0 # nobody else speaks TLS here
     case $name in
         *.conns1.inflight1.*)
             "$on" "$round" "$name-raw" "$programs/raw_pingpong" epoll "$2" 20000 "$name" ;;
@@ -171,6 +173,7 @@ run_round() {
     if wanted rpc.idle && ((round == 1)); then
         for way in epoll uring; do
             on_two_cores "$round" "rpc-idle-$way" "$programs/rpc_idle_bench" "$way" 5000
+            on_two_cores "$round" "rpc-idle-tls-$way" "$programs/rpc_idle_bench" "$way" 1000 tls
         done
     fi
     for work in overload neighbour; do

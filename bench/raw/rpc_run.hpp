@@ -40,6 +40,7 @@ extern std::atomic<long>* rpc_allocations;
 struct rpc_shape {
     std::string mode;
     bool is_tcp = false;
+    bool is_tls = false;  // over TCP
     int connections = 0;
     int in_flight = 0;
     std::size_t size = 0;
@@ -96,6 +97,7 @@ struct rpc_program {
     const char* who;
     rpc_role* serve;
     rpc_role* call;
+    bool has_tls = false;
 };
 
 namespace rpc_detail {
@@ -225,7 +227,8 @@ inline std::string short_size(std::size_t bytes) {
 }
 
 inline std::string name_of(const rpc_shape& shape) {
-    const std::string base = "rpc." + shape.mode + (shape.is_tcp ? ".tcp" : ".unix");
+    const std::string_view transport = shape.is_tls ? ".tls" : shape.is_tcp ? ".tcp" : ".unix";
+    const std::string base = "rpc." + shape.mode + std::string(transport);
     const std::string size = ".size" + short_size(shape.size);
     if (shape.mode != "unary") return base + size;
     return base + ".conns" + std::to_string(shape.connections) + ".inflight" +
@@ -284,13 +287,20 @@ inline int run_rpc(const rpc_program& program, int argc, char** argv) {
     const std::string_view transport = argc > 2 ? argv[2] : "";
     const std::string mode = argc > 1 ? argv[1] : "";
     if ((mode != "unary" && mode != "stream" && mode != "bulk") ||
-        (transport != "unix" && transport != "tcp") || number(3) < 1 || number(4) < 1) {
-        std::cerr << "usage: " << program.who << " unary|stream|bulk unix|tcp <connections>"
-                  << " <in flight> <bytes> [milliseconds]\n";
+        (transport != "unix" && transport != "tcp" && (transport != "tls" || !program.has_tls)) ||
+        number(3) < 1 || number(4) < 1) {
+        std::cerr << "usage: " << program.who << " unary|stream|bulk unix|tcp"
+                  << (program.has_tls ? "|tls" : "") << " <connections> <in flight> <bytes>"
+                  << " [milliseconds]\n";
         return 2;
     }
-    const rpc_shape shape{mode, transport == "tcp", static_cast<int>(number(3)),
-                          static_cast<int>(number(4)), static_cast<std::size_t>(number(5))};
+    const bool is_tls = transport == "tls";
+    const rpc_shape shape{mode,
+                          is_tls || transport == "tcp",
+                          is_tls,
+                          static_cast<int>(number(3)),
+                          static_cast<int>(number(4)),
+                          static_cast<std::size_t>(number(5))};
     char folder[] = "/tmp/conduit-bench-XXXXXX";
     if (::mkdtemp(folder) == nullptr) fail("mkdtemp");
     const int code = rpc_detail::measure(program, shape, folder, argc > 6 ? number(6) : 400);
