@@ -387,7 +387,7 @@ task<> tls_session::say_last_words() {
 // --- a stream -----------------------------------------------------------------------------------
 
 task<result<tls_stream>> tls_stream::connect(any_stream over, const tls_context& context,
-                                             std::string server_name, std::string* why) {
+                                             std::string_view server_name, std::string* why) {
     CONDUIT_ASSERT(!context.is_server(), "connect() takes a context for clients");
     return tls_session::begin(std::make_shared<tls_session>(std::move(over), context, server_name),
                               why);

@@ -25,6 +25,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -72,7 +73,7 @@ public:
     /// does not take this side's certificate shows later, with the first read.
     [[nodiscard]] static task<result<tls_stream>> connect(any_stream over,
                                                           const tls_context& context,
-                                                          std::string server_name,
+                                                          std::string_view server_name,
                                                           std::string* why = nullptr);
 
     /// Waits for the handshake as a server. A client that is refused is told why; that may take a

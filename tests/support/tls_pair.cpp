@@ -47,8 +47,7 @@ task<tls_ends> shake_hands(any_stream client_side, any_stream server_side,
                            const tls_context& client, const tls_context& server, std::string name) {
     std::string client_why;
     std::string server_why;
-    auto connecting =
-        tls_stream::connect(std::move(client_side), client, std::move(name), &client_why);
+    auto connecting = tls_stream::connect(std::move(client_side), client, name, &client_why);
     auto accepting = tls_stream::accept(std::move(server_side), server, &server_why);
     auto both = co_await when_all(std::move(connecting), std::move(accepting));
     tls_ends ends(std::get<0>(std::move(both)), std::get<1>(std::move(both)));
