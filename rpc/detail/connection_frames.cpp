@@ -210,11 +210,15 @@ bool connection_state::refuse_open(std::uint32_t stream, status code, std::strin
 
 bool connection_state::on_cancel(std::uint32_t stream, std::uint32_t code) {
     incoming_entry* entry = incoming(stream);
-    if (entry == nullptr) return skip_frame();  // it crossed the END
+    if (entry == nullptr && late_frames_ > 0) return skip_frame();  // it crossed the END
     if (!cancels_.take(loop::running().now)) {
         return end_for(
             limit::cancels, goaway_reason::too_much,
             "more calls are cancelled than 1000 and 33 a second, and 10 for each that ends");
+    }
+    if (entry == nullptr) {
+        ++counters_.frames_skipped;
+        return true;
     }
     ++counters_.calls_cancelled;
     const bool late = code == static_cast<std::uint32_t>(status::deadline_exceeded);

@@ -8,6 +8,8 @@
 #include <conduit/channels/any_stream.hpp>
 #include <conduit/channels/fifo_record_reader.hpp>
 #include <conduit/channels/listen_fds.hpp>
+#include <conduit/channels/tcp_stream.hpp>
+#include <conduit/channels/unix_stream.hpp>
 #include <conduit/rpc/connection.hpp>
 #include <conduit/rpc/describe.hpp>
 #include <conduit/rpc/detail/call_statistics.hpp>
