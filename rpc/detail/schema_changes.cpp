@@ -87,8 +87,13 @@ public:
     }
 
     std::vector<schema_change> take() {
-        std::ranges::stable_partition(changes_, [](const auto& each) { return each.breaks; });
-        return std::move(changes_);
+        std::vector<schema_change> sorted;
+        for (const bool breaking : {true, false}) {
+            for (schema_change& each : changes_) {
+                if (each.breaks == breaking) sorted.push_back(std::move(each));
+            }
+        }
+        return sorted;
     }
 
 private:
