@@ -21,7 +21,7 @@
 namespace conduit::rpc::detail {
 
 // g++: "... [with auto Value = a::colour::green; std::string_view = ...]", or "(a::colour)77"
-// clang: "... [Value = a::colour::green]", or "(a::colour)77"
+// clang: "... [Value = a::colour::green]", or "(a::colour)77"; and "(anonymous namespace)::"
 /// As it is written in the enum; empty for a number without a name.
 template <auto Value>
 constexpr std::string_view enumerator_name() {
@@ -32,8 +32,9 @@ constexpr std::string_view enumerator_name() {
 #else
     text = text.substr(0, text.find(';'));
 #endif
-    if (text.find('(') == 0) return {};
-    return text.substr(text.find_last_of(':') + 1);
+    text = text.substr(text.find_last_of(":)") + 1);
+    const bool is_number = text.empty() || text[0] == '-' || (text[0] >= '0' && text[0] <= '9');
+    return is_number ? std::string_view() : text;
 }
 
 template <class E, std::size_t From = 0>
@@ -72,7 +73,7 @@ inline constexpr std::int64_t scanned_least = -128;
 inline constexpr std::int64_t scanned_most = 255;
 
 template <class E, std::int64_t Number>
-void add_enumerator(std::vector<enumerator>& to) {
+bool add_enumerator(std::vector<enumerator>& to) {
     using number_type = std::underlying_type_t<E>;
     constexpr bool fits = std::in_range<number_type>(Number);
     if constexpr (fits) {
@@ -80,6 +81,7 @@ void add_enumerator(std::vector<enumerator>& to) {
             enumerator_name<static_cast<E>(static_cast<number_type>(Number))>();
         if (!name.empty()) to.push_back({name, Number});
     }
+    return true;
 }
 
 /// All of an enum with a fixed underlying type whose numbers are -128 to 255 or a power of two.
@@ -87,7 +89,10 @@ template <scannable_enum E>
 std::vector<enumerator> enumerators_of() {
     std::vector<enumerator> found;
     [&]<std::size_t... I>(std::index_sequence<I...> /*numbers*/) {
-        (add_enumerator<E, static_cast<std::int64_t>(I) + scanned_least>(found), ...);
+        // Not a fold: clang nests those 256 deep at most.
+        const bool done[] = {
+            add_enumerator<E, static_cast<std::int64_t>(I) + scanned_least>(found)...};
+        static_cast<void>(done);
     }(std::make_index_sequence<scanned_most - scanned_least + 1>());
     [&]<std::size_t... I>(std::index_sequence<I...> /*bits*/) {
         (add_enumerator<E, (std::int64_t{1} << (I + 8))>(found), ...);

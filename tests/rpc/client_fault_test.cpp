@@ -217,7 +217,8 @@ CO_TEST_CASE("C5: a call whose cancellation races its reply has one outcome, and
     auto given_up = scope.spawn(try_echo(with.there, "a"));
     co_await until_opened(with.peer, rounds + 1);
     given_up.request_stop();
-    co_await given_up;
+    const auto end_of_given_up = co_await given_up;
+    static_cast<void>(end_of_given_up);
     auto next = scope.spawn(try_echo(with.there, "b"));
     co_await until_opened(with.peer, rounds + 2);
     const std::uint32_t first = with.peer.opens[rounds].stream;
@@ -305,12 +306,14 @@ CO_TEST_CASE("C8: numbers of calls are used again only after END, and never mix 
     auto first = scope.spawn(try_echo(with.there, "a"));
     co_await until_opened(with.peer, 1);
     first.request_stop();
-    co_await first;
+    const auto end_of_first = co_await first;
+    static_cast<void>(end_of_first);
     auto second = scope.spawn(try_echo(with.there, "b"));
     co_await until_opened(with.peer, 2);
     const bytes ended = joined({answer_to(0, "a"), answer_to(1, "b")});
     co_await with.peer.send(ended);
-    co_await second;
+    const auto end_of_second = co_await second;
+    static_cast<void>(end_of_second);
     while (with.client.calls_made_now() > 0) co_await sleep_for(0ms);
     auto third = scope.spawn(try_echo(with.there, "c"));
     co_await until_opened(with.peer, 3);

@@ -127,7 +127,8 @@ CO_TEST_CASE("watchers learn that a server drains before their connection goes",
     const std::vector<health_state> expected{health_state::serving, health_state::not_serving};
     const bool drained_early = draining.is_done();
     held.request_stop();
-    co_await held;
+    const auto end_of_held = co_await held;
+    static_cast<void>(end_of_held);
     co_await draining;
     CHECK(of_server == expected);
     CHECK(of_subject == expected);
@@ -149,7 +150,8 @@ CO_TEST_CASE("a check is answered also where calls_max is reached", "[rpc][healt
     auto states = here->watch("");
     auto watched = co_await rpc::try_call(states.next());
     held.request_stop();
-    co_await held;
+    const auto end_of_held = co_await held;
+    static_cast<void>(end_of_held);
     CHECK(refused.error().code() == rpc::status::resource_exhausted);
     CHECK(state == health_state::serving);
     CHECK(all.size() == 5);

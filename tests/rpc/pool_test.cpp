@@ -462,8 +462,10 @@ CO_TEST_CASE("addresses may change: those that stay keep their connection, other
     REQUIRE(std::string(none.error().text()).ends_with("the pool has no addresses"));
     one.request_stop();
     other.request_stop();
-    co_await one;
-    co_await other;
+    const auto end_of_one = co_await one;
+    static_cast<void>(end_of_one);
+    const auto end_of_other = co_await other;
+    static_cast<void>(end_of_other);
 }
 
 CO_TEST_CASE("calls beyond what all connections take wait in order", "[rpc][pool]") {
@@ -497,7 +499,10 @@ CO_TEST_CASE("the slower of two servers gets few calls", "[rpc][pool][balance]")
     slow.object.refusal = refusal(rpc::status::unavailable);
     vessels there({"slow", "fast"}, quick(servers).tries_max(1));
     co_await until_connected(there.pool(), 2);
-    for (int i = 0; i < 200; ++i) co_await try_who(*there);
+    for (int i = 0; i < 200; ++i) {
+        const auto ended = co_await try_who(*there);
+        static_cast<void>(ended);
+    }
     REQUIRE(slow.object.calls + fast.object.calls == 200);
     REQUIRE(slow.object.calls >= 1);
     REQUIRE(slow.object.calls <= 20);
@@ -516,7 +521,10 @@ CO_TEST_CASE("calls are spread over equal servers by what each has under way",
     const int apart = std::abs(a.object.waiting - b.object.waiting);
     a.object.release.set();
     b.object.release.set();
-    for (auto& each : held) co_await each;
+    for (auto& each : held) {
+        const auto ended = co_await each;
+        static_cast<void>(ended);
+    }
     REQUIRE(apart <= 2);
 }
 
