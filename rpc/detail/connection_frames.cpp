@@ -186,6 +186,7 @@ bool connection_state::gathered(incoming_entry& entry, std::uint32_t stream) {
     const service_table::bound_method& bound = *entry.bound;
     incoming_call& call = *entry.gathering;
     const bool goes_on = call.has_parameter_stream();
+    call.set_complete();
     const received_message arguments = call.parameters().front();
     call.parameters().release_front();  // what it is decoded to is charged instead
     call.charge(resource::handles, arguments.handles.size());  // which fits: it was charged

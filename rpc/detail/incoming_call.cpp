@@ -43,6 +43,7 @@ incoming_call::incoming_call(connection_state& on, const method_row& method, std
       counts_(counts),
       stream_(stream),
       arrived_(loop::running().now),
+      complete_(arrived_),
       started_(arrived_) {}
 
 incoming_call::~incoming_call() {
@@ -68,6 +69,8 @@ void incoming_call::set_deadline(std::uint64_t microseconds) noexcept {
     const std::chrono::microseconds left(std::min(microseconds, year));
     deadline_ = saturating_add(arrived_, left);
 }
+
+void incoming_call::set_complete() noexcept { complete_ = loop::running().now; }
 
 bool incoming_call::take_metadata(std::span<const std::byte> bytes, std::string& why) {
     if (!charge(4 * bytes.size())) {  // about what the strings take
@@ -123,7 +126,7 @@ bool incoming_call::is_worth_beginning() {
         return false;
     }
     queue_guard* guard = on_->queue();
-    const clock::duration waited = started_ - arrived_;
+    const clock::duration waited = started_ - complete_;
     if (guard == nullptr || method_row_->essential || !guard->refuses(waited, started_)) [[likely]]
         return true;
     using std::chrono::milliseconds;

@@ -115,6 +115,8 @@ public:
 
     // For the connection.
     void cancel(stop_reason why) noexcept;
+    /// Its arguments have come in full: from now on it waits for this side.
+    void set_complete() noexcept;
 
     bool has_parameter_stream() const noexcept { return method_row_->request_stream; }
     bool takes_handles() const noexcept { return method_row_->takes_handles; }
@@ -150,6 +152,7 @@ private:
     std::byte* header_ = nullptr;   // of the END that was begun
     std::uint32_t stream_;
     clock::time_point arrived_{};
+    clock::time_point complete_{};
     clock::time_point started_{};
     amounts charged_;
     context* where_ = nullptr;

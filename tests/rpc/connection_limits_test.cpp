@@ -119,6 +119,7 @@ void real_kernel_only() {
 }  // namespace
 
 CO_TEST_CASE("what cancelled calls hold is charged until they let go", "[rpc][connection][limit]") {
+    real_kernel_only();  // a procedure that will not stop takes all of a simulation's turns
     held_ends<memory_stream_ends> ends(make_memory_stream_pair(),
                                        rpc::connection_options().memory_max(500'000));
     auto call = scope.spawn(try_stubborn(ends.there, 300'000));
