@@ -94,13 +94,26 @@ bool connection_state::on_open(const open_event& event) {
     auto handles = take_handles(event.message.handles);
     if (!handles) return false;
     const their_alias* called = alias_in(event);
-    if (called == nullptr) return false;
-    if (called->bound == nullptr) {
+    if (called == nullptr || !open_named(event, *called, std::move(*handles))) return false;
+    // Where it was refused the peer goes on until it learns of it.
+    constexpr std::uint32_t least_cost = 16;
+    if (!event.message.fin && incoming(event.stream) == nullptr) {
+        expect_late(ours_.window / least_cost + 2);
+    }
+    return true;
+}
+
+bool connection_state::open_named(const open_event& event, const their_alias& called,
+                                  std::vector<unique_fd> handles) {
+    if (none_crosses_) {
+        return refuse_open(event.stream, status::unavailable, "this side takes no more calls");
+    }
+    if (called.bound == nullptr) {
         return refuse_open(event.stream, status::unimplemented,
                            event.name.empty() ? "no such method here"
                                               : std::string(event.name) + ": no such method here");
     }
-    return open_known(event, *called, std::move(*handles));
+    return open_known(event, called, std::move(handles));
 }
 
 bool connection_state::open_known(const open_event& event, const their_alias& called,
@@ -140,6 +153,14 @@ bool connection_state::open_known(const open_event& event, const their_alias& ca
         return true;
     }
     std::string why;
+    constexpr std::size_t strings_cost = 4;  // about what they take, for each byte
+    if (!call->charge(strings_cost * event.metadata.size())) {
+        call->refuse_for(limit::memory_max,
+                         std::string(method.full_name) +
+                             ": its metadata has no room: " + account_->text(resource::memory),
+                         busy_time);
+        return true;
+    }
     if (!event.metadata.empty() && !call->take_metadata(event.metadata, why)) {
         call->refuse(status::invalid_argument,
                      std::string(method.full_name) + ": its metadata: " + why);
@@ -416,6 +437,7 @@ std::optional<std::vector<unique_fd>> connection_state::take_handles(std::uint16
     const auto last = handles_.begin() + count;
     taken.assign(std::make_move_iterator(handles_.begin()), std::make_move_iterator(last));
     handles_.erase(handles_.begin(), last);
+    account_->give_back(resource::handles, count);
     return taken;
 }
 

@@ -178,6 +178,7 @@ void connection_state::alias_sent(const method_row& method) {
 
 void connection_state::call_abandoned(std::uint32_t number) noexcept {
     made_.abandon(number, loop::running().now);
+    note_quiet();
     if (watching_abandoned_) return;
     watching_abandoned_ = true;
     tasks_.spawn(watch_abandoned(), "rpc abandoned calls");
@@ -189,7 +190,8 @@ void connection_state::call_ended() noexcept {
 }
 
 bool connection_state::is_quiet() const noexcept {
-    return none_crosses_ && account_->taken(resource::calls) == 0 && made_.taken() == 0;
+    return none_crosses_ && account_->taken(resource::calls) == 0 &&
+           made_.taken() == made_.abandoned();
 }
 
 void connection_state::note_quiet() noexcept {
@@ -293,7 +295,14 @@ bool connection_state::let_in(ancillary_data& along) {
     if (!came) {
         return end(goaway_reason::handles, "handles are not let in: " + came.error().message());
     }
+    account_->add(resource::handles, came->size());  // until their frames take them
     for (received_handle& each : *came) handles_.push_back(each.take());
+    constexpr std::size_t of_a_message = 16;
+    if (handles_.size() > of_a_message && account_->left(resource::handles) == 0) {
+        return end_for(limit::handles_held_max, goaway_reason::handles,
+                       std::to_string(handles_.size()) +
+                           " handles wait for their frames: " + account_->text(resource::handles));
+    }
     if (handles_.size() <= waiting_max) return true;
     return end_for(limit::handles_max, goaway_reason::handles,
                    "more than 64 handles wait for their frames");
@@ -498,6 +507,7 @@ void connection_state::stop_calls() noexcept {
     }
     procedures_.request_stop();
     while (!large_.empty()) large_.pop_front();
+    account_->give_back(resource::handles, handles_.size());
     handles_.clear();
     greeted_.set();
     quiet_.set();
@@ -527,6 +537,13 @@ task<void> connection_state::drain() {
     while (!is_over() && !ended && !is_quiet()) {
         quiet_.reset();
         ended = co_await quiet_.wait();
+    }
+    // Those that were given up have an END coming, or a peer that does not care.
+    const clock::time_point patience = clock::now() + linger_time;
+    std::error_code late = ended;
+    while (!is_over() && !late && made_.abandoned() > 0) {
+        quiet_.reset();
+        late = co_await within(patience, quiet_.wait());
     }
     if (!ended) end(goaway_reason::shutdown, "drained");
     if (!ended) ended = co_await down_event_.wait();

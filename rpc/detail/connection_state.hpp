@@ -200,6 +200,8 @@ private:
         bool named = false;
     };
     their_alias* alias_in(const open_event& event);
+    bool open_named(const open_event& event, const their_alias& called,
+                    std::vector<unique_fd> handles);
     bool open_known(const open_event& event, const their_alias& called,
                     std::vector<unique_fd> handles);
     bool begin_gathering(const open_event& event, std::unique_ptr<incoming_call> call,

@@ -73,10 +73,6 @@ void incoming_call::set_deadline(std::uint64_t microseconds) noexcept {
 void incoming_call::set_complete() noexcept { complete_ = loop::running().now; }
 
 bool incoming_call::take_metadata(std::span<const std::byte> bytes, std::string& why) {
-    if (!charge(4 * bytes.size())) {  // about what the strings take
-        why = on_->account()->text(resource::memory);
-        return false;
-    }
     auto given = std::make_unique<rpc::metadata>();
     if (!rpc::metadata::decode(bytes, *given, why)) return false;
     metadata_ = std::move(given);
@@ -227,9 +223,9 @@ bool incoming_call::reply() {
         on_->output().undo(on_->output().end() - begun_size_ - times_size - frame_header_size);
         throw on_->handles_fault({}, handles_.size());
     }
+    const std::uint64_t at = on_->output().end() - begun_size_ - times_size - frame_header_size;
     write_end(header_, status::ok, frame_flag::message, begun_size_);
     if (!handles_.empty()) {
-        const std::uint64_t at = on_->output().end() - begun_size_ - times_size - frame_header_size;
         on_->output().attach(at, std::exchange(handles_, {}));
     }
     on_->wake_writer();

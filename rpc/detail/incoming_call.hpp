@@ -126,7 +126,7 @@ public:
         return method_row_->response_stream && !ended_ ? &outlet() : outlet_.get();
     }
     void set_deadline(std::uint64_t microseconds) noexcept;
-    /// False, with the reason in `why`, where it is none or has no room.
+    /// False, with the reason in `why`, where it is none. To be charged before.
     bool take_metadata(std::span<const std::byte> bytes, std::string& why);
     void count_argument_bytes(std::size_t bytes) noexcept {
         if (counts_ != nullptr) counts_->argument_bytes += bytes;

@@ -271,7 +271,8 @@ void message_inlet::keep(const message_piece& piece, bool first, std::vector<uni
         messages_.back().size = piece.size;
         messages_.back().cut = messages_.back().charged = piece.sized;
     }
-    if (first && piece.sized) bytes_.reserve(bytes_.size() + piece.size);  // it is charged
+    // It is charged. Behind others it grows as a vector does: to reserve would copy them each time.
+    if (first && piece.sized && bytes_.empty()) bytes_.reserve(piece.size);
     bytes_.insert(bytes_.end(), piece.bytes.begin(), piece.bytes.end());
     if (missing_ != 0) return;
     messages_.back().handles_charged = handles.size();
@@ -301,6 +302,7 @@ void message_inlet::pop() noexcept {
     } else if (read_ > bytes_.size() / 2 && read_ > bytes_kept) {
         bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(read_));
         read_ = 0;
+        if (bytes_.capacity() > window_ && bytes_.size() <= window_) bytes_.shrink_to_fit();
     }
 }
 

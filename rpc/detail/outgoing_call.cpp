@@ -263,6 +263,7 @@ void outgoing_call::on_end(const end_event& event, std::span<unique_fd> handles)
 }
 
 void outgoing_call::fail(std::exception_ptr why) noexcept {
+    if (over_) return;
     failure_ = std::move(why);
     finish();
 }

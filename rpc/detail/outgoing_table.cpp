@@ -35,6 +35,7 @@ void outgoing_table::abandon(std::uint32_t number, clock::time_point now) noexce
 }
 
 void outgoing_table::release(std::uint32_t number) noexcept {
+    if (!has(number)) return;  // the connection has gone meanwhile
     entry& freed = entries_[number];
     if (freed.call == nullptr) --abandoned_;
     freed = entry();

@@ -155,12 +155,15 @@ private:
                     value = co_await invoke(*object, *call, given);
                 }
                 if (!call->is_ready()) {
-                    const conduit::result<void> may = co_await call->until_ready();
+                    const conduit::result<void> may =
+                        co_await within(call->deadline(), call->until_ready());
                     if (!may) co_return;
                 }
                 write_message(*call, *value);
                 if (call->reply()) co_return;
-                const conduit::result<void> sent = co_await call->until_sent();
+                // The caller does not say that its deadline has passed: this side knows it.
+                const conduit::result<void> sent =
+                    co_await within(call->deadline(), call->until_sent());
                 if (sent) call->reply_nothing();
             }
         } catch (...) {

@@ -201,7 +201,7 @@ public:
     /// Whether nothing of a frame (or of the preface) is kept: the place where a stream may end.
     bool between_frames() const noexcept { return kept_.empty() && to_skip_ == 0; }
     /// How many bytes of a frame that is not complete are kept.
-    std::size_t kept() const noexcept { return kept_.size(); }
+    std::size_t kept() const noexcept { return kept_.size() - room_; }
     /// How many bytes the frame that is kept lacks, as far as is known; 0 where none is kept.
     std::size_t missing() const noexcept { return kept_.empty() ? 0 : needed_ - kept_.size(); }
     /// How many bytes of memory are held for that: at most twice what was kept at a time.

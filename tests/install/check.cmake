@@ -87,7 +87,7 @@ else()
     step("${CMAKE_COMMAND}" --build "${folder}" --target consumer)
     step("${folder}/consumer")
     must_not_build("${CMAKE_COMMAND}" --build "${folder}" --target careless)
-    # One way is enough for what does not depend on it, and the other would build the rpc layer anew.
+    # One way is enough for what does not depend on it; the other would build the rpc layer anew.
     if(WAY STREQUAL "package")
         check_kept_lock()
         check_other_locks()
