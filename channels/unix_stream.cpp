@@ -122,7 +122,7 @@ result<unix_stream::in_transit> unix_stream::depart() {
 result<unix_stream> unix_stream::arrive(in_transit moving) {
     auto arrived = attach(std::move(moving.fd_), moving.policy_, moving.telling_);
     if (!arrived) return arrived;
-    arrived->sender_ = std::move(moving.sender_);
+    arrived->sender_ = moving.sender_;
     arrived->since_ = moving.since_;
     return arrived;
 }

@@ -75,7 +75,7 @@ task<result<any_stream>> arrived_with_tls(unique_fd moving,
 }
 
 template <class Moving, class Arrive>
-opener opens_there(result<Moving> departed, Arrive arrive) {
+opener opens_there(result<Moving> departed, const Arrive& arrive) {
     if (!departed) return [why = departed.error()] { return refused_opening(why); };
     auto moving = std::make_shared<Moving>(std::move(*departed));
     return [moving, arrive] { return arrive(std::move(*moving)); };
