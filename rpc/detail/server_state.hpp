@@ -31,11 +31,6 @@
 #include <string>
 #include <vector>
 
-namespace conduit {
-class tcp_stream;
-class unix_stream;
-}  // namespace conduit
-
 namespace conduit::rpc::detail {
 
 class server_state {

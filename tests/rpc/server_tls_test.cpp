@@ -182,7 +182,7 @@ CO_TEST_CASE("T7: bad clients of a TLS server end alone, each for its reason",
              "[rpc][server][tls][fault]") {
     if (is_simulated()) co_return;
     test::subject_server there(
-        with(world().server()).each(rpc::connection_options().greeting_within(20ms)));
+        with(world().server()).each(rpc::connection_options().greeting_within(400ms)));
     auto at = co_await there.server.listen("tcp:127.0.0.1:0");
     auto good = co_await test::connect_subject(to_string(at), as(world().client()));
     co_await good->touch();
@@ -211,21 +211,22 @@ CO_TEST_CASE("T7: the time for the handshake is part of that for the greeting",
              "[rpc][server][tls][fault]") {
     if (is_simulated()) co_return;
     test::subject_server there(
-        with(world().server()).each(rpc::connection_options().greeting_within(30ms)));
+        with(world().server()).each(rpc::connection_options().greeting_within(600ms)));
     auto at = co_await there.server.listen("tcp:127.0.0.1:0");
     auto socket = co_await plain_connection(at);
-    const auto begun = clock::now();
-    co_await sleep_for(20ms);
+    co_await sleep_for(100ms);  // a handshake that takes so long at least
     const auto context = world().client();
     any_stream over(std::move(socket));
     auto secured = co_await tls_stream::connect(std::move(over), *context, "127.0.0.1");
     auto said = co_await read_all(secured.value(), 4096);
-    const auto took = clock::now() - begun;
     secured->close();
     co_await until_ended(there.server, 1);
-    INFO(std::chrono::duration_cast<std::chrono::milliseconds>(took).count() << " ms");
-    REQUIRE(said);
-    REQUIRE(took >= 30ms);
+    std::string text;
+    for (const auto each : said.value()) text += static_cast<char>(each);
+    const std::string_view words = "no greeting came within ";
+    const std::size_t at_words = text.find(words);
+    REQUIRE(at_words != std::string::npos);
+    REQUIRE(std::stoi(text.substr(at_words + words.size())) <= 500);  // what is left of it
     REQUIRE(ended_for(there.server, goaway_reason::timeout) == 1);
 }
 
