@@ -20,6 +20,7 @@
 
 namespace {
 
+using namespace conduit::rpc;
 using namespace conduit::rpc::detail;
 
 constexpr std::uint32_t uid = 1000;

@@ -15,15 +15,6 @@
 
 namespace conduit::rpc::detail {
 
-/// A state of the table. Revisions of different epochs have nothing to do with each other.
-struct registry_position {
-    std::uint64_t epoch = 0;
-    std::uint64_t revision = 0;
-    bool operator==(const registry_position&) const = default;
-};
-
-enum class change_kind : std::uint8_t { announced, changed, gone };
-
 struct registry_change {
     std::uint64_t revision = 0;
     change_kind kind = change_kind::announced;

@@ -5,7 +5,7 @@
 
 #pragma once
 
-#include <conduit/rpc/detail/instance.hpp>
+#include <conduit/rpc/detail/instance_rules.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -18,23 +18,6 @@
 #include <vector>
 
 namespace conduit::rpc::detail {
-
-/// Which names somebody watches or lists.
-struct name_pattern {
-    std::string text;
-    bool is_prefix = false;  // of names, otherwise the name itself
-
-    bool includes(std::string_view name) const noexcept {
-        return is_prefix ? name.starts_with(text) : name == text;
-    }
-};
-
-/// Where an instance stands in the order of all: by name, then by id.
-struct index_key {
-    std::string name;
-    instance_id id;
-    auto operator<=>(const index_key&) const = default;
-};
 
 class instance_index {
 public:

@@ -174,8 +174,8 @@ result<announced_instance, fault> registry::replace(const instance_ptr& old,
     return announced_instance{at(), id, old->id, false};
 }
 
-result<registry_position, fault> registry::update(const instance_owner& owner, instance_id id,
-                                                  instance_update update) {
+result<table_position, fault> registry::update(const instance_owner& owner, instance_id id,
+                                               instance_update update) {
     if (auto checked = check_weight(update.weight); !checked) return checked.error();
     if (auto checked = check_tags(update.tags); !checked) return checked.error();
     auto known = own(owner, id);
@@ -190,7 +190,7 @@ result<registry_position, fault> registry::update(const instance_owner& owner, i
     return at();
 }
 
-result<registry_position, fault> registry::withdraw(const instance_owner& owner, instance_id id) {
+result<table_position, fault> registry::withdraw(const instance_owner& owner, instance_id id) {
     auto known = own(owner, id);
     if (!known) return known.error();
     if ((*known)->state == instance_state::leaving) return at();
@@ -266,9 +266,9 @@ void registry::publish(change_kind kind, gone_reason reason, instance_ptr what) 
 
 // --- questions ----------------------------------------------------------------------------------
 
-result<found_instances, fault> registry::lookup(instance_query query) const {
+result<found_in_table, fault> registry::lookup(instance_query query) const {
     if (auto checked = check_query(query); !checked) return checked.error();
-    found_instances found{at(), is_warming(), {}};
+    found_in_table found{at(), is_warming(), {}};
     for (const instance_ptr& one : index_.of_name(query.name)) {
         if (one->state != instance_state::leaving && matches(query, *one)) {
             found.instances.push_back(one);
@@ -279,13 +279,13 @@ result<found_instances, fault> registry::lookup(instance_query query) const {
     return found;
 }
 
-result<found_instances, fault> registry::list(const name_pattern& pattern,
-                                              const std::optional<index_key>& after,
-                                              std::size_t most) const {
+result<found_in_table, fault> registry::list(const name_pattern& pattern,
+                                             const std::optional<index_key>& after,
+                                             std::size_t most) const {
     const std::string problem =
         pattern.is_prefix ? prefix_problem(pattern.text) : name_problem(pattern.text);
     if (!problem.empty()) return fault(status::invalid_argument, problem);
-    found_instances found{at(), is_warming(), {}};
+    found_in_table found{at(), is_warming(), {}};
     std::optional<index_key> last = after;
     while (found.instances.size() < most) {
         instance_ptr one = index_.next(pattern, last);
@@ -308,7 +308,7 @@ result<waiter_id, fault> registry::wait(std::uint32_t uid, instance_query query)
 }
 
 result<watch_opened, fault> registry::watch(std::uint32_t uid, name_pattern pattern,
-                                            std::optional<registry_position> from) {
+                                            std::optional<table_position> from) {
     return watches_.open(uid, std::move(pattern), from, history_, at());
 }
 

@@ -15,8 +15,8 @@
 
 #include <conduit/rpc/detail/announce_policy.hpp>
 #include <conduit/rpc/detail/change_history.hpp>
-#include <conduit/rpc/detail/instance.hpp>
 #include <conduit/rpc/detail/instance_index.hpp>
+#include <conduit/rpc/detail/instance_rules.hpp>
 #include <conduit/rpc/detail/registry_limits.hpp>
 #include <conduit/rpc/detail/registry_snapshot.hpp>
 #include <conduit/rpc/detail/user_shares.hpp>
@@ -35,22 +35,16 @@
 namespace conduit::rpc::detail {
 
 struct announced_instance {
-    registry_position at;
+    table_position at;
     instance_id id;
     std::optional<instance_id> replaced;  // the one whose place it took
     bool was_confirmed = false;           // known from before a restart, with the id of then
 };
 
-struct found_instances {
-    registry_position at;
+struct found_in_table {
+    table_position at;
     bool is_warming = false;  // after a restart: what is missing may still come back
     std::vector<instance_ptr> instances;
-};
-
-/// What may be changed of an instance that is there.
-struct instance_update {
-    std::uint32_t weight = 100;
-    std::vector<std::string> tags;
 };
 
 struct registry_counters {
@@ -85,7 +79,7 @@ public:
     registry& operator=(const registry&) = delete;
     ~registry() = default;
 
-    registry_position at() const noexcept { return {epoch_, revision_}; }
+    table_position at() const noexcept { return {epoch_, revision_}; }
     /// Whether there was a restart so recently that announcements may still be missing.
     bool is_warming() const noexcept { return warm_at_.has_value(); }
 
@@ -95,10 +89,10 @@ public:
     /// process is confirmed and keeps its id.
     result<announced_instance, fault> announce(const instance_owner& owner, instance_offer offer);
     /// Changes one's own. What is so already is no change.
-    result<registry_position, fault> update(const instance_owner& owner, instance_id id,
-                                            instance_update update);
+    result<table_position, fault> update(const instance_owner& owner, instance_id id,
+                                         instance_update update);
     /// One's own is not found any more, and stays until it is removed.
-    result<registry_position, fault> withdraw(const instance_owner& owner, instance_id id);
+    result<table_position, fault> withdraw(const instance_owner& owner, instance_id id);
 
     /// It does not answer, or does so again. False where that is nothing new, or there is none.
     bool suspect(instance_id id);
@@ -111,11 +105,11 @@ public:
 
     // --- questions ------------------------------------------------------------------------------
     /// Those that answer, in the order of comes_before(), without those that leave.
-    result<found_instances, fault> lookup(instance_query query) const;
+    result<found_in_table, fault> lookup(instance_query query) const;
     /// A page of all there is, by name and then by id, from behind `after`.
-    result<found_instances, fault> list(const name_pattern& pattern,
-                                        const std::optional<index_key>& after,
-                                        std::size_t most) const;
+    result<found_in_table, fault> list(const name_pattern& pattern,
+                                       const std::optional<index_key>& after,
+                                       std::size_t most) const;
 
     /// Waits for one that is alive; take_served() has it, at once if it is there.
     result<waiter_id, fault> wait(std::uint32_t uid, instance_query query);
@@ -124,7 +118,7 @@ public:
 
     /// Tells changes from a position on, or all there is and then changes; see watch_table.hpp.
     result<watch_opened, fault> watch(std::uint32_t uid, name_pattern pattern,
-                                      std::optional<registry_position> from);
+                                      std::optional<table_position> from);
     bool unwatch(watch_id id) { return watches_.close(id); }
     std::vector<watch_item> take(watch_id id, std::size_t most) {
         return watches_.take(id, most, index_, at());

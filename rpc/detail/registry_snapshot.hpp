@@ -8,7 +8,7 @@
 
 #pragma once
 
-#include <conduit/rpc/detail/instance.hpp>
+#include <conduit/rpc/detail/instance_rules.hpp>
 
 #include <cstddef>
 #include <cstdint>

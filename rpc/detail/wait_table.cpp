@@ -20,7 +20,7 @@ result<waiter_id, fault> wait_table::add(std::uint32_t uid, instance_query query
     return id;
 }
 
-waiter_id wait_table::add_served(instance_ptr found, registry_position at) {
+waiter_id wait_table::add_served(instance_ptr found, table_position at) {
     served_.push_back({++last_id_, at, std::move(found)});
     return last_id_;
 }
@@ -39,7 +39,7 @@ bool wait_table::remove(waiter_id id) {
     return true;
 }
 
-void wait_table::serve(const instance_ptr& found, registry_position at) {
+void wait_table::serve(const instance_ptr& found, table_position at) {
     const auto waiting = by_name_.find(found->offer.name);
     if (waiting == by_name_.end()) return;
     std::erase_if(waiting->second, [&](const auto& one) {

@@ -10,7 +10,7 @@
 #pragma once
 
 #include <conduit/rpc/detail/change_history.hpp>
-#include <conduit/rpc/detail/instance.hpp>
+#include <conduit/rpc/detail/instance_rules.hpp>
 #include <conduit/rpc/detail/user_shares.hpp>
 #include <conduit/rpc/fault.hpp>
 #include <conduit/runtime/result.hpp>
@@ -29,7 +29,7 @@ using waiter_id = std::uint64_t;
 
 struct served_waiter {
     waiter_id id = 0;
-    registry_position at;
+    table_position at;
     instance_ptr found;
 };
 
@@ -41,13 +41,13 @@ public:
     /// Waits for what answers a checked query. Refused where the user has too many.
     result<waiter_id, fault> add(std::uint32_t uid, instance_query query);
     /// The same for what is there already: counts for nothing.
-    waiter_id add_served(instance_ptr found, registry_position at);
+    waiter_id add_served(instance_ptr found, table_position at);
 
     /// Gives up: whoever waits, and who was served and not taken yet. False where there is none.
     bool remove(waiter_id id);
 
     /// Serves those whom an instance that is alive suits.
-    void serve(const instance_ptr& found, registry_position at);
+    void serve(const instance_ptr& found, table_position at);
 
     /// Those who were served since the last time, in that order.
     std::vector<served_waiter> take_served();

@@ -18,9 +18,8 @@ std::size_t bytes_of(const name_pattern& pattern) noexcept {
 }
 
 result<watch_opened, fault> watch_table::open(std::uint32_t uid, name_pattern pattern,
-                                              std::optional<registry_position> from,
-                                              const change_history& history,
-                                              registry_position now) {
+                                              std::optional<table_position> from,
+                                              const change_history& history, table_position now) {
     const std::string problem =
         pattern.is_prefix ? prefix_problem(pattern.text) : name_problem(pattern.text);
     if (!problem.empty()) return fault(status::invalid_argument, problem);
@@ -141,7 +140,7 @@ watch_item watch_table::pop(watcher& from) {
     return item;
 }
 
-bool watch_table::take_one(watcher& from, const instance_index& index, registry_position now,
+bool watch_table::take_one(watcher& from, const instance_index& index, table_position now,
                            std::vector<watch_item>& items) {
     if (from.is == phase::resync_due) {
         from.is = phase::telling_present;
@@ -170,7 +169,7 @@ bool watch_table::take_one(watcher& from, const instance_index& index, registry_
 }
 
 std::vector<watch_item> watch_table::take(watch_id id, std::size_t most,
-                                          const instance_index& index, registry_position now) {
+                                          const instance_index& index, table_position now) {
     std::vector<watch_item> items;
     const auto at = watchers_.find(id);
     if (at == watchers_.end()) return items;

@@ -38,14 +38,14 @@ enum class watch_item_kind : std::uint8_t {
 
 struct watch_item {
     watch_item_kind kind = watch_item_kind::change;
-    registry_position at;
+    table_position at;
     registry_change change;  // of present only its instance
     bool operator==(const watch_item&) const = default;
 };
 
 struct watch_opened {
     watch_id id = 0;
-    registry_position at;     // now
+    table_position at;        // now
     bool is_resumed = false;  // changes follow from where it was; otherwise a resync comes first
 };
 
@@ -65,8 +65,8 @@ public:
     /// Begins where `from` says, if that is known, or with a resync. Refused where the user has too
     /// many.
     result<watch_opened, fault> open(std::uint32_t uid, name_pattern pattern,
-                                     std::optional<registry_position> from,
-                                     const change_history& history, registry_position now);
+                                     std::optional<table_position> from,
+                                     const change_history& history, table_position now);
     /// False where there is none.
     bool close(watch_id id);
 
@@ -76,7 +76,7 @@ public:
 
     /// The next items, at most so many; none for a watch that is not there.
     std::vector<watch_item> take(watch_id id, std::size_t most, const instance_index& index,
-                                 registry_position now);
+                                 table_position now);
 
     /// Which got something to take since they were last emptied, each once, in that order.
     std::vector<watch_id> take_readable();
@@ -107,7 +107,7 @@ private:
     void drop_queue(watcher& who);
     void set_readable(watch_id id, watcher& who);
     watch_item pop(watcher& from);
-    bool take_one(watcher& from, const instance_index& index, registry_position now,
+    bool take_one(watcher& from, const instance_index& index, table_position now,
                   std::vector<watch_item>& items);
     std::map<std::string, id_list, std::less<>>& ids_like(const name_pattern& pattern) noexcept {
         return pattern.is_prefix ? by_prefix_ : by_name_;

@@ -61,7 +61,7 @@ TEST_CASE("a new policy removes what it does not allow any more", "[matchmaker]"
     REQUIRE(table.announce(process_of(1), offer_of("a")));
     REQUIRE(table.announce(process_of(2), offer_of("b")));
     REQUIRE(table.announce(process_of(2), offer_of("shared")));
-    const watch_id seen = table.watch(1, {"", true}, registry_position{7, 3}).value().id;
+    const watch_id seen = table.watch(1, {"", true}, table_position{7, 3}).value().id;
     REQUIRE(table.use_policy(policy) == 1);
     const auto items = table.take(seen, 9);
     REQUIRE(items.size() == 1);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+using namespace conduit::rpc;
 using namespace conduit::rpc::detail;
 using namespace conduit::test;
 

@@ -29,7 +29,7 @@ struct drops_a_change : registry {
 };
 struct resumes_with_a_gap : registry {
     using registry::registry;
-    auto watch(std::uint32_t uid, name_pattern pattern, std::optional<registry_position> from) {
+    auto watch(std::uint32_t uid, name_pattern pattern, std::optional<table_position> from) {
         if (from && from->revision < at().revision) ++from->revision;
         return registry::watch(uid, std::move(pattern), from);
     }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+using namespace conduit::rpc;
 using namespace conduit::rpc::detail;
 using namespace conduit::test;
 

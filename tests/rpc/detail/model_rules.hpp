@@ -4,8 +4,8 @@
 
 #pragma once
 
-#include <conduit/rpc/detail/instance.hpp>
 #include <conduit/rpc/detail/instance_index.hpp>
+#include <conduit/rpc/detail/instance_rules.hpp>
 #include <conduit/rpc/fault.hpp>
 
 #include <algorithm>

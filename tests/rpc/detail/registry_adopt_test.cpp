@@ -52,7 +52,7 @@ TEST_CASE("M3: what a predecessor knew is found as unconfirmed, under its id of 
     REQUIRE(table.next_deadline() == grace_ends);
     const auto found = table.lookup(query_of("b", {"t"})).value();
     REQUIRE(found.is_warming);
-    REQUIRE(found.at == registry_position{8, 2});
+    REQUIRE(found.at == table_position{8, 2});
     REQUIRE(found.instances.size() == 1);
     REQUIRE(found.instances[0]->id == instance_id{7, 2});
     REQUIRE(found.instances[0]->state == instance_state::unconfirmed);

@@ -30,7 +30,7 @@ public:
                    const announce_policy& policy)
         : epoch_(epoch), own_uid_(own_uid), limits_(limits), policy_(&policy) {}
 
-    registry_position at() const { return {epoch_, changes_.size()}; }
+    table_position at() const { return {epoch_, changes_.size()}; }
     bool is_warming() const { return warm_at_.has_value(); }
 
     verdict announce(const instance_owner& owner, instance_offer offer, announced_instance& out) {
@@ -158,7 +158,7 @@ public:
     std::vector<std::pair<waiter_id, instance>> take_served() { return std::exchange(served_, {}); }
 
     verdict watch(std::uint32_t uid, const name_pattern& pattern,
-                  std::optional<registry_position> from, watch_opened& out) {
+                  std::optional<table_position> from, watch_opened& out) {
         if (verdict no = room(uid, registry_resource::watches, 1)) return no;
         if (verdict no = room(uid, registry_resource::bytes, bytes_of(pattern))) return no;
         watchers_.push_back({++last_watch_, uid, pattern, {}, {}, phase::due, false});

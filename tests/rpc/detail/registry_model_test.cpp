@@ -30,6 +30,7 @@
 #include <vector>
 
 using namespace conduit;
+using namespace conduit::rpc;
 using namespace conduit::rpc::detail;
 using namespace conduit::test;
 using namespace std::chrono_literals;
@@ -217,7 +218,7 @@ private:
         if (lost_.empty()) return "resume";
         watch_follower who = std::move(lost_.back());
         lost_.pop_back();
-        std::optional<registry_position> from = who.position;
+        std::optional<table_position> from = who.position;
         if (from && one_in(10)) {
             from->revision += below(40);
             who.known.clear();  // a gap is its own fault
@@ -227,7 +228,7 @@ private:
         open(std::move(who), from);
         return "resume";
     }
-    void open(watch_follower who, std::optional<registry_position> from) {
+    void open(watch_follower who, std::optional<table_position> from) {
         watch_opened expected;
         const auto refused = model_->watch(who.uid, who.pattern, from, expected);
         const auto got = table_->watch(who.uid, who.pattern, from);

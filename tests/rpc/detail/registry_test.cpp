@@ -39,10 +39,10 @@ TEST_CASE("what is announced is found until it is removed", "[matchmaker]") {
     registry table(7, own_uid);
     REQUIRE(table.lookup(query_of("echo")).value().instances.empty());
     const auto announced = table.announce(process_of(1), offer_of("echo")).value();
-    REQUIRE(announced.at == registry_position{7, 1});
+    REQUIRE(announced.at == table_position{7, 1});
     REQUIRE(announced.id == instance_id{7, 1});
     const auto found = table.lookup(query_of("echo")).value();
-    REQUIRE(found.at == registry_position{7, 1});
+    REQUIRE(found.at == table_position{7, 1});
     REQUIRE_FALSE(found.is_warming);
     REQUIRE(found.instances.size() == 1);
     REQUIRE(found.instances[0]->offer.address == "unix:/x");
@@ -51,7 +51,7 @@ TEST_CASE("what is announced is found until it is removed", "[matchmaker]") {
     REQUIRE(table.remove(announced.id, gone_reason::process_ended));
     REQUIRE_FALSE(table.remove(announced.id, gone_reason::process_ended));
     REQUIRE(lookup(table, query_of("echo")).empty());
-    REQUIRE(table.at() == registry_position{7, 2});
+    REQUIRE(table.at() == table_position{7, 2});
     REQUIRE(table.counters().users == 0);
 }
 
@@ -199,7 +199,7 @@ TEST_CASE("who waits is served by the first that is alive", "[matchmaker]") {
     REQUIRE(served.size() == 1);
     REQUIRE(served[0].id == early);
     REQUIRE(served[0].found->id == id);
-    REQUIRE(served[0].at == registry_position{7, 1});
+    REQUIRE(served[0].at == table_position{7, 1});
     REQUIRE(table.update(process_of(1), id, {100, {"eu"}}));
     served = table.take_served();
     REQUIRE(served.size() == 1);
@@ -237,7 +237,7 @@ TEST_CASE("M1: watchers are told of a death with its reason, and in order", "[ma
     const auto items = table.take(seen, 9);
     REQUIRE(items.size() == 4);
     for (std::size_t i = 0; i < items.size(); ++i) {
-        REQUIRE(items[i].at == registry_position{7, i + 1});
+        REQUIRE(items[i].at == table_position{7, i + 1});
         REQUIRE(items[i].change.revision == i + 1);
     }
     REQUIRE(items[2].change.kind == change_kind::changed);

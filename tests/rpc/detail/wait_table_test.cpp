@@ -43,7 +43,7 @@ TEST_CASE("those who wait for a name are served once, in the order in which they
     REQUIRE(all.size() == 2);
     REQUIRE(all[0].id == first);
     REQUIRE(all[0].found == found);
-    REQUIRE(all[0].at == registry_position{3, 4});
+    REQUIRE(all[0].at == table_position{3, 4});
     REQUIRE(all[1].id == second);
     waiters.serve(found, {3, 5});
     REQUIRE(served(waiters).empty());

@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include <conduit/rpc/detail/instance.hpp>
+#include <conduit/rpc/detail/instance_rules.hpp>
 #include <conduit/rpc/detail/watch_table.hpp>
 
 #include <cstdint>
@@ -15,11 +15,11 @@ namespace conduit::test {
 
 /// What somebody knows who has only been told by a watch.
 struct watch_follower {
-    rpc::detail::name_pattern pattern;
+    rpc::name_pattern pattern;
     std::uint32_t uid = 0;
-    std::map<rpc::detail::instance_id, rpc::detail::instance> known;
-    std::optional<rpc::detail::registry_position> position;  // from which it may resume
-    std::uint64_t last_revision = 0;                         // of a change that was told in `epoch`
+    std::map<rpc::instance_id, rpc::instance> known;
+    std::optional<rpc::table_position> position;  // from which it may resume
+    std::uint64_t last_revision = 0;              // of a change that was told in `epoch`
     std::uint64_t epoch = 0;
     bool is_syncing = false;
 
@@ -48,8 +48,8 @@ struct watch_follower {
         return apply(item.change);
     }
     const char* apply(const rpc::detail::registry_change& change) {
-        using rpc::detail::change_kind;
-        const rpc::detail::instance_id id = change.what->id;
+        using rpc::change_kind;
+        const rpc::instance_id id = change.what->id;
         const auto at = known.find(id);
         if ((change.kind == change_kind::announced) != (at == known.end())) {
             return "a change does not fit to what was told before";

@@ -41,11 +41,10 @@ struct watched {
         tell(change_kind::gone, what);
     }
     result<watch_opened, fault> try_open(const name_pattern& pattern,
-                                         std::optional<registry_position> from = std::nullopt) {
+                                         std::optional<table_position> from = std::nullopt) {
         return watches.open(1, pattern, from, history, at);
     }
-    watch_id open(const name_pattern& pattern,
-                  std::optional<registry_position> from = std::nullopt) {
+    watch_id open(const name_pattern& pattern, std::optional<table_position> from = std::nullopt) {
         return try_open(pattern, from).value().id;
     }
     // "resync a1 b2 complete@2 +c3@3 -a1@4"
@@ -71,7 +70,7 @@ struct watched {
     instance_index index;
     change_history history;
     watch_table watches;
-    registry_position at{9, 0};
+    table_position at{9, 0};
     std::uint64_t number = 0;
 };
 
@@ -109,11 +108,11 @@ TEST_CASE("a watch of a prefix sees its names and no others", "[matchmaker]") {
 TEST_CASE("a watch resumes after the revision it has seen, without a gap", "[matchmaker]") {
     watched table;
     for (const char* name : {"a", "b", "a", "a"}) table.announce(name);
-    const auto resumed = table.try_open({"a", false}, registry_position{9, 1}).value();
+    const auto resumed = table.try_open({"a", false}, table_position{9, 1}).value();
     REQUIRE(resumed.is_resumed);
-    REQUIRE(resumed.at == registry_position{9, 4});
+    REQUIRE(resumed.at == table_position{9, 4});
     REQUIRE(table.take(resumed.id) == "+a3@3 +a4@4");
-    const auto up_to_date = table.try_open({"a", false}, registry_position{9, 4}).value();
+    const auto up_to_date = table.try_open({"a", false}, table_position{9, 4}).value();
     REQUIRE(up_to_date.is_resumed);
     REQUIRE(table.take(up_to_date.id).empty());
 }
@@ -121,12 +120,12 @@ TEST_CASE("a watch resumes after the revision it has seen, without a gap", "[mat
 TEST_CASE("a watch from another epoch, the future or long ago begins anew", "[matchmaker]") {
     watched table(registry_limits().history_changes_max(2));
     for (const char* name : {"a", "b", "c", "d"}) table.announce(name);
-    for (const registry_position from : {registry_position{8, 3}, {9, 5}, {9, 1}, {10, 4}}) {
+    for (const table_position from : {table_position{8, 3}, {9, 5}, {9, 1}, {10, 4}}) {
         const auto opened = table.try_open({"c", true}, from).value();
         REQUIRE_FALSE(opened.is_resumed);
         REQUIRE(table.take(opened.id) == "resync c3 complete@4");
     }
-    REQUIRE(table.try_open({"c", true}, registry_position{9, 2}).value().is_resumed);
+    REQUIRE(table.try_open({"c", true}, table_position{9, 2}).value().is_resumed);
 }
 
 TEST_CASE("a slow watcher begins anew, and misses nothing in silence", "[matchmaker]") {

@@ -15,6 +15,7 @@
 #include <vector>
 
 using namespace conduit;
+using namespace conduit::rpc;
 using namespace conduit::rpc::detail;
 using test::bytes;
 

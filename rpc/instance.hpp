@@ -1,28 +1,24 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// One process's offer of one interface, as the matchmaker knows it: who, where, in which version,
-// and how it fares. Plain structs that can be sent. Which of them there are is in registry.hpp.
+// One process's offer of one interface, as the matchmaker tells of it: who, where, in which
+// version, and how it fares. Plain structs that can be sent. What one asks for is below; how, is in
+// matchmaker.hpp.
 //
-//     instance_offer offer{"demo.calculator.v1", "unix:/run/x", {1, 2}, 100, {"zone=eu"}};
-//     auto checked = check_offer(offer);
-//     if (!checked) return checked.error();
+//     rpc::instance_offer offer{"demo.calculator.v1", "unix:/run/x", {1, 2}, 100, {"zone=eu"}};
+//     rpc::instance_query query{"demo.calculator.v1", rpc::interface_version{1, 2}, {"zone=eu"}};
 
 #pragma once
-
-#include <conduit/rpc/fault.hpp>
-#include <conduit/runtime/result.hpp>
 
 #include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace conduit::rpc::detail {
+namespace conduit::rpc {
 
 inline constexpr std::uint32_t weight_max = 10'000;
 inline constexpr std::size_t tags_max = 16;
@@ -102,8 +98,11 @@ struct instance {
     bool operator==(const instance&) const = default;
 };
 
-/// A change makes a new one, so that who holds the old one keeps what was true at its revision.
-using instance_ptr = std::shared_ptr<const instance>;
+/// What may be changed of an instance that is there.
+struct instance_update {
+    std::uint32_t weight = 100;
+    std::vector<std::string> tags;
+};
 
 /// What somebody looks for.
 struct instance_query {
@@ -112,23 +111,31 @@ struct instance_query {
     std::vector<std::string> tags;             // all of them
 };
 
-/// Checks what came from elsewhere, and brings it into one form: tags sorted and each once, the
-/// address as address::parse() writes it. Only unix: with an absolute path and tcp: can be reached
-/// by others, so only they pass.
-result<void, fault> check_offer(instance_offer& offer);
-result<void, fault> check_tags(std::vector<std::string>& tags);
-result<void, fault> check_weight(std::uint32_t weight);
-result<void, fault> check_query(instance_query& query);
+/// Which names somebody watches or lists.
+struct name_pattern {
+    std::string text;
+    bool is_prefix = false;  // of names, otherwise the name itself
 
-/// Whether `found` answers `query`, its name and state aside. Both are checked.
-bool matches(const instance_query& query, const instance& found) noexcept;
+    bool includes(std::string_view name) const noexcept {
+        return is_prefix ? name.starts_with(text) : name == text;
+    }
+};
 
-/// The order of answers: alive before unconfirmed before suspect, then the greater weight, then the
-/// newer version, then the one that was announced first.
-bool comes_before(const instance& a, const instance& b) noexcept;
+/// Where an instance stands in the order of all: by name, then by id.
+struct index_key {
+    std::string name;
+    instance_id id;
+    auto operator<=>(const index_key&) const = default;
+};
 
-/// What it counts for in a user's share of bytes: its texts, and what the tables take for it.
-std::size_t bytes_of(const instance_offer& offer) noexcept;
-std::size_t bytes_of(const instance_query& query) noexcept;
+/// What happened to an instance.
+enum class change_kind : std::uint8_t { announced, changed, gone };
 
-}  // namespace conduit::rpc::detail
+/// A state of the table. Revisions of different epochs have nothing to do with each other.
+struct table_position {
+    std::uint64_t epoch = 0;
+    std::uint64_t revision = 0;
+    bool operator==(const table_position&) const = default;
+};
+
+}  // namespace conduit::rpc
