@@ -6,7 +6,7 @@
 namespace conduit {
 namespace {
 
-class category final : public std::error_category {
+class tls_category final : public std::error_category {
 public:
     const char* name() const noexcept override { return "conduit.tls"; }
 
@@ -68,7 +68,7 @@ public:
 }  // namespace
 
 const std::error_category& tls_error_category() noexcept {
-    static const category only;
+    static const tls_category only;
     return only;
 }
 

@@ -6,7 +6,7 @@
 namespace conduit {
 namespace {
 
-class category final : public std::error_category {
+class unix_category final : public std::error_category {
 public:
     const char* name() const noexcept override { return "conduit.unix"; }
 
@@ -48,7 +48,7 @@ public:
 }  // namespace
 
 const std::error_category& unix_error_category() noexcept {
-    static const category only;
+    static const unix_category only;
     return only;
 }
 

@@ -16,7 +16,7 @@ constexpr std::size_t nodes_max = 4096;
 constexpr std::size_t parts_max = 256;
 constexpr std::size_t name_max = 128;
 constexpr std::uint64_t unfolded_max = std::uint64_t{1} << 20;
-constexpr std::size_t text_max = 65'536;
+constexpr std::size_t shape_text_max = 65'536;
 constexpr std::size_t text_depth_max = 64;
 
 constexpr std::array<std::string_view, 26> kind_names = {
@@ -169,7 +169,7 @@ public:
 private:
     void value(std::uint32_t number) {
         if (is_cut_) return;
-        if (text_.size() > text_max || depth_ == text_depth_max) {
+        if (text_.size() > shape_text_max || depth_ == text_depth_max) {
             is_cut_ = true;
             return;
         }

@@ -13,20 +13,20 @@
 namespace conduit::rpc {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 constexpr int version = 1;
-constexpr std::size_t nesting_max = 64;
+constexpr std::size_t lock_nesting_max = 64;
 
-constexpr auto kind_names = detail::dense_names<node_kind>;
+constexpr auto node_kind_names = detail::dense_names<node_kind>;
 
 // --- to text ------------------------------------------------------------------------------------
 
-json to_json(const type_schema& type) {
-    json nodes = json::array();
+ordered_json to_json(const type_schema& type) {
+    ordered_json nodes = ordered_json::array();
     for (const type_node& each : type.nodes) {
-        json node;
-        node["kind"] = kind_names[static_cast<std::size_t>(each.kind)];
+        ordered_json node;
+        node["kind"] = node_kind_names[static_cast<std::size_t>(each.kind)];
         if (each.count != 0) node["count"] = each.count;
         if (!each.names.empty()) node["names"] = each.names;
         if (!each.parts.empty()) node["parts"] = each.parts;
@@ -35,8 +35,8 @@ json to_json(const type_schema& type) {
     return nodes;
 }
 
-json to_json(const method_description& method) {
-    json said;
+ordered_json to_json(const method_description& method) {
+    ordered_json said;
     said["name"] = method.name;
     said["reads"] = to_string(method);  // for people: what follows says it
     if (!method.text.empty()) said["text"] = method.text;
@@ -50,7 +50,7 @@ json to_json(const method_description& method) {
     if (method.streams) said["result_is_a_stream"] = true;
     if (method.result) said["result"] = to_json(*method.result);
     for (const error_description& each : method.errors) {
-        json error;
+        ordered_json error;
         error["name"] = each.name;
         error["fields"] = to_json(each.fields);
         said["errors"].push_back(std::move(error));
@@ -58,19 +58,19 @@ json to_json(const method_description& method) {
     return said;
 }
 
-json to_json(const locked_enum& locked) {
-    json said;
+ordered_json to_json(const locked_enum& locked) {
+    ordered_json said;
     said["name"] = locked.name;
     said["type"] = locked.type;
-    said["values"] = json::object();
+    said["values"] = ordered_json::object();
     for (const locked_enum::value& each : locked.values) said["values"][each.name] = each.number;
     return said;
 }
 
-json to_json(const locked_interface& locked) {
-    json said;
+ordered_json to_json(const locked_interface& locked) {
+    ordered_json said;
     said["name"] = locked.what.name;
-    said["methods"] = json::array();
+    said["methods"] = ordered_json::array();
     for (const method_description& each : locked.what.methods) {
         said["methods"].push_back(to_json(each));
     }
@@ -79,17 +79,17 @@ json to_json(const locked_interface& locked) {
 }
 
 /// Indented, but for what is best seen in one line: a type, and what holds no more than numbers.
-void write(std::string& text, const json& value, std::size_t depth) {
+void write(std::string& text, const ordered_json& value, std::size_t depth) {
     const bool in_one_line = !value.is_structured() || value.empty() || value.contains("kind");
     if (in_one_line) {
-        text += value.dump(-1, ' ', false, json::error_handler_t::replace);
+        text += value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
         return;
     }
     const std::string margin(2 * (depth + 1), ' ');
     text += value.is_object() ? "{\n" : "[\n";
     for (auto each = value.begin(); each != value.end(); ++each) {
         text += margin;
-        if (value.is_object()) text += json(each.key()).dump() + ": ";
+        if (value.is_object()) text += ordered_json(each.key()).dump() + ": ";
         write(text, *each, depth + 1);
         text += std::next(each) == value.end() ? "\n" : ",\n";
     }
@@ -99,19 +99,19 @@ void write(std::string& text, const json& value, std::size_t depth) {
 
 // --- and back -----------------------------------------------------------------------------------
 
-// What these find wrong they throw as a sentence; json::exception has its own.
+// What these find wrong they throw as a sentence; ordered_json::exception has its own.
 struct refused {
     std::string why;
 };
 
-type_schema type_from(const json& said) {
+type_schema type_from(const ordered_json& said) {
     type_schema type;
-    for (const json& each : said) {
+    for (const ordered_json& each : said) {
         type_node node;
         const std::string kind = each.at("kind");
-        const auto* const found = std::ranges::find(kind_names, std::string_view(kind));
-        if (found == kind_names.end()) throw refused{"there is no kind " + kind};
-        node.kind = static_cast<node_kind>(found - kind_names.begin());
+        const auto* const found = std::ranges::find(node_kind_names, std::string_view(kind));
+        if (found == node_kind_names.end()) throw refused{"there is no kind " + kind};
+        node.kind = static_cast<node_kind>(found - node_kind_names.begin());
         node.count = each.value("count", std::uint32_t{0});
         if (each.contains("names")) each.at("names").get_to(node.names);
         if (each.contains("parts")) each.at("parts").get_to(node.parts);
@@ -120,7 +120,7 @@ type_schema type_from(const json& said) {
     return type;
 }
 
-method_description method_from(const json& said) {
+method_description method_from(const ordered_json& said) {
     method_description method;
     said.at("name").get_to(method.name);
     method.text = said.value("text", "");
@@ -135,19 +135,19 @@ method_description method_from(const json& said) {
     method.parameters = type_from(said.at("parameters"));
     if (said.contains("stream_items")) method.stream_items = type_from(said.at("stream_items"));
     if (said.contains("result")) method.result = type_from(said.at("result"));
-    for (const json& each : said.value("errors", json::array())) {
+    for (const ordered_json& each : said.value("errors", ordered_json::array())) {
         method.errors.push_back({each.at("name"), type_from(each.at("fields"))});
     }
     return method;
 }
 
-locked_interface interface_from(const json& said) {
+locked_interface interface_from(const ordered_json& said) {
     locked_interface locked;
     said.at("name").get_to(locked.what.name);
-    for (const json& each : said.at("methods")) {
+    for (const ordered_json& each : said.at("methods")) {
         locked.what.methods.push_back(method_from(each));
     }
-    for (const json& each : said.value("enums", json::array())) {
+    for (const ordered_json& each : said.value("enums", ordered_json::array())) {
         locked_enum& next = locked.enums.emplace_back();
         each.at("name").get_to(next.name);
         each.at("type").get_to(next.type);
@@ -165,7 +165,7 @@ bool is_too_deep(std::string_view text) {
     for (const char c : text) {
         if (c == '[' || c == '{') ++depth;
         if ((c == ']' || c == '}') && depth > 0) --depth;
-        if (depth > nesting_max) return true;
+        if (depth > lock_nesting_max) return true;
     }
     return false;
 }
@@ -194,7 +194,7 @@ locked_interface make_lock(const interface_row& row) {
     for (const enum_list::entry& each : found.entries()) {
         locked_enum& next = locked.enums.emplace_back();
         next.name = each.name;
-        next.type = kind_names[static_cast<std::size_t>(each.sent_as)];
+        next.type = node_kind_names[static_cast<std::size_t>(each.sent_as)];
         for (const enumerator& value : each.values) {
             next.values.push_back({std::string(value.name), value.number});
         }
@@ -218,9 +218,9 @@ std::string to_string(const schema_change& change) {
 }
 
 std::string to_lock_text(const std::vector<locked_interface>& interfaces) {
-    json said;
+    ordered_json said;
     said["conduit_schema_lock"] = version;
-    said["interfaces"] = json::array();
+    said["interfaces"] = ordered_json::array();
     for (const locked_interface& each : interfaces) said["interfaces"].push_back(to_json(each));
     std::string text;
     write(text, said, 0);
@@ -231,15 +231,17 @@ converted<std::vector<locked_interface>> parse_lock(std::string_view text) {
     using made = converted<std::vector<locked_interface>>;
     if (is_too_deep(text)) return made::failed("a lock file is not nested so deep");
     try {
-        const json said = json::parse(text);
+        const ordered_json said = ordered_json::parse(text);
         if (said.at("conduit_schema_lock") != version) {
             return made::failed(fmt::format("a lock file of version {}, where {} is known",
                                             said.at("conduit_schema_lock").dump(), version));
         }
         std::vector<locked_interface> locked;
-        for (const json& each : said.at("interfaces")) locked.push_back(interface_from(each));
+        for (const ordered_json& each : said.at("interfaces")) {
+            locked.push_back(interface_from(each));
+        }
         return made::made(std::move(locked));
-    } catch (const json::exception& wrong) {
+    } catch (const ordered_json::exception& wrong) {
         return made::failed(std::string("it is no lock file: ") + wrong.what());
     } catch (const refused& wrong) {
         return made::failed("it is no lock file: " + wrong.why);

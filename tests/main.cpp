@@ -3,7 +3,10 @@
 // The program that holds every test case. It is Catch2's own, with four additions:
 //
 //     conduit_tests --write-ctest-cases FILE   each case as one ctest case, each tag as a label
+//     conduit_tests --write-ctest-files FILE   each source file as one: starting takes the
+//                                              sanitizers longer than most cases
 //     conduit_tests --case NAME                runs exactly the case of that name
+//     conduit_tests --file NAME                runs exactly the cases of a group
 //     conduit_tests --helper NAME ARGUMENT...  is the other process of a test (support/child.hpp)
 //     exit code 77                             nothing could run here: ctest reports a skip
 
@@ -20,6 +23,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -53,8 +58,8 @@ std::string cmake_quoted(std::string_view text) {
     return "[" + equals + "[" + std::string(text) + "]" + equals + "]";
 }
 
-std::string labels_of(const Catch::TestCaseInfo& test) {
-    std::string labels;
+std::set<std::string> labels_of(const Catch::TestCaseInfo& test) {
+    std::set<std::string> labels;
     for (const std::string& tag : test.tags) {
         if (tag.front() == '!' || tag.front() == '.' || tag.front() == '@') {
             continue;  // Catch2's own
@@ -63,7 +68,7 @@ std::string labels_of(const Catch::TestCaseInfo& test) {
             throw std::runtime_error("a tag must be one plain word: [" + tag + "] of \"" +
                                      test.name + "\"");
         }
-        labels += (labels.empty() ? "" : ";") + tag;
+        labels.insert(tag);
     }
     return labels;
 }
@@ -72,40 +77,92 @@ bool has_tag(const Catch::TestCaseInfo& test, std::string_view tag) {
     return std::find(test.tags.begin(), test.tags.end(), tag) != test.tags.end();
 }
 
-void require_selectable(const Catch::IConfig& config, const std::vector<Catch::TestCase>& tests,
-                        const std::string& name) {
-    const auto spec = Catch::parseTestSpec(spec_for(name));
-    const auto matches = std::count_if(tests.begin(), tests.end(), [&](const auto& test) {
-        return Catch::matchTest(test, spec, config);
-    });
-    if (matches != 1) {
-        throw std::runtime_error("the name \"" + name + "\" selects " + std::to_string(matches) +
-                                 " cases; names must differ by more than case, and none may begin "
-                                 "or end with '*' or begin with 'exclude:'");
+// What Catch2 would take for another case, or for something else than a name.
+void require_selectable(const std::vector<Catch::TestCase>& tests) {
+    std::set<std::string> names;
+    for (const Catch::TestCase& test : tests) {
+        const std::string& name = test.name;
+        if (name.empty() || name.front() == '*' || name.back() == '*' ||
+            name.rfind("exclude:", 0) == 0 || !names.insert(Catch::toLower(name)).second) {
+            throw std::runtime_error("the name \"" + name +
+                                     "\" selects other cases too: names must differ by more than "
+                                     "case, and none may begin or end with '*' or begin with "
+                                     "'exclude:'");
+        }
     }
 }
 
-void write_ctest_cases(const Catch::IConfig& config, const std::string& program,
-                       const std::string& path) {
-    const auto& tests = Catch::getAllTestCasesSorted(config);  // throws on duplicate names
-    std::ofstream out(path);
+// Cases of one file that ctest's presets do not tell apart.
+std::string group_of(const Catch::TestCaseInfo& test) {
+    const std::filesystem::path file(test.lineInfo.file);
+    std::string group = std::filesystem::relative(file, CONDUIT_SOURCE_DIR).string();
+    for (const char* tag : {"stress", "threads", "tidy"}) {
+        if (has_tag(test, tag)) group += " [" + std::string(tag) + "]";
+    }
+    return group;
+}
+
+struct ctest_case {
+    std::string argument;  // that selects it, before its name
+    std::string source_line;
+    std::set<std::string> labels;
+    int timeout = 120;  // seconds
+};
+
+std::map<std::string, ctest_case> cases_alone(const std::vector<Catch::TestCase>& tests) {
+    std::map<std::string, ctest_case> cases;
     for (const Catch::TestCase& test : tests) {
-        if (test.isHidden()) {
-            continue;
-        }
-        require_selectable(config, tests, test.name);
-        const std::string name = cmake_quoted(test.name);
-        out << "add_test(" << name << " " << cmake_quoted(program) << " --case " << name << ")\n"
+        if (test.isHidden()) continue;
+        ctest_case& one = cases[test.name];
+        one.argument = "--case";
+        one.source_line =
+            std::string(test.lineInfo.file) + ":" + std::to_string(test.lineInfo.line);
+        one.labels = labels_of(test);
+        if (has_tag(test, "stress")) one.timeout = 60;
+    }
+    return cases;
+}
+
+std::map<std::string, ctest_case> cases_by_file(const std::vector<Catch::TestCase>& tests) {
+    std::map<std::string, ctest_case> cases;
+    for (const Catch::TestCase& test : tests) {
+        if (test.isHidden()) continue;
+        ctest_case& one = cases[group_of(test)];
+        one.argument = "--file";
+        one.source_line = std::string(test.lineInfo.file) + ":1";
+        one.labels.merge(labels_of(test));
+        one.timeout = 300;
+    }
+    return cases;
+}
+
+void write_ctest_cases(const std::map<std::string, ctest_case>& cases, const std::string& program,
+                       const std::string& path) {
+    std::ofstream out(path);
+    for (const auto& [plain_name, one] : cases) {
+        const std::string name = cmake_quoted(plain_name);
+        std::string labels;
+        for (const std::string& label : one.labels) labels += (labels.empty() ? "" : ";") + label;
+        out << "add_test(" << name << " " << cmake_quoted(program) << " " << one.argument << " "
+            << name << ")\n"
             << "set_tests_properties(" << name << " PROPERTIES\n    SKIP_RETURN_CODE "
-            << exit_skipped << " TIMEOUT " << (has_tag(test, "stress") ? 60 : 120) << "\n"
-            << "    DEF_SOURCE_LINE "
-            << cmake_quoted(std::string(test.lineInfo.file) + ":" +
-                            std::to_string(test.lineInfo.line))
-            << "\n    LABELS " << cmake_quoted(labels_of(test)) << ")\n";
+            << exit_skipped << " TIMEOUT " << one.timeout << "\n"
+            << "    DEF_SOURCE_LINE " << cmake_quoted(one.source_line) << "\n    LABELS "
+            << cmake_quoted(labels) << ")\n";
     }
     if (!out.flush()) {
         throw std::runtime_error("cannot write " + path);
     }
+}
+
+// Selects the cases of a group, or nothing.
+std::string spec_for_group(const std::vector<Catch::TestCase>& tests, const std::string& group) {
+    std::string spec;
+    for (const Catch::TestCase& test : tests) {
+        if (test.isHidden() || group_of(test) != group) continue;
+        spec += (spec.empty() ? "" : ",") + spec_for(test.name);
+    }
+    return spec.empty() ? spec_for(group) : spec;
 }
 
 int run(int argc, char** argv) {
@@ -114,14 +171,21 @@ int run(int argc, char** argv) {
         return conduit::test::run_helper(arguments[2], {arguments.begin() + 3, arguments.end()});
     }
     Catch::Session session;
-    if (argc == 3 && arguments[1] == "--write-ctest-cases") {
-        write_ctest_cases(session.config(), std::filesystem::absolute(arguments[0]), arguments[2]);
+    const auto all = [&session]() -> const std::vector<Catch::TestCase>& {
+        return Catch::getAllTestCasesSorted(session.config());  // throws on duplicate names
+    };
+    const std::string option = argc >= 3 ? arguments[1] : std::string();
+    if (option == "--write-ctest-cases" || option == "--write-ctest-files") {
+        require_selectable(all());
+        const bool by_file = option == "--write-ctest-files";
+        write_ctest_cases(by_file ? cases_by_file(all()) : cases_alone(all()),
+                          std::filesystem::absolute(arguments[0]), arguments[2]);
         return 0;
     }
-    if (argc >= 3 && arguments[1] == "--case") {
-        require_selectable(session.config(), Catch::getAllTestCasesSorted(session.config()),
-                           arguments[2]);
-        session.configData().testsOrTags.push_back(spec_for(arguments[2]));
+    if (option == "--case" || option == "--file") {
+        session.configData().testsOrTags.push_back(
+            option == "--case" ? spec_for(arguments[2]) : spec_for_group(all(), arguments[2]));
+        session.configData().warnings = Catch::WarnAbout::NoTests;
         argv[2] = argv[0];
         argc -= 2;
         argv += 2;

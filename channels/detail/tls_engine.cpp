@@ -19,8 +19,8 @@
 namespace conduit {
 namespace {
 
-constexpr std::size_t record_header_bytes = 5;
-constexpr std::size_t record_payload_max = 16'384;
+constexpr std::size_t tls_header_bytes = 5;
+constexpr std::size_t tls_payload_max = 16'384;
 constexpr std::size_t record_overhead_max = 64;
 
 /// "Unexpected message", as a record that no key protects: for who does not speak TLS, or not yet.
@@ -300,7 +300,7 @@ bool tls_engine::note_nothing_read() {
 }
 
 result<void> tls_engine::write(std::span<const std::byte> bytes) {
-    const std::size_t records = bytes.size() / record_payload_max + 1;
+    const std::size_t records = bytes.size() / tls_payload_max + 1;
     output_.reserve(output_.size() + bytes.size() + records * record_overhead_max);
     while (!bytes.empty() && !failure_) {
         std::size_t taken = 0;
@@ -362,7 +362,7 @@ std::size_t tls_engine::give_input(std::span<std::byte> into) noexcept {
         input_.reset();
         input_size_ = taken_ = 0;
     }
-    const bool is_between_records = into.size() == record_header_bytes && n == 0;
+    const bool is_between_records = into.size() == tls_header_bytes && n == 0;
     missing_ = is_between_records ? 0 : into.size() - n;
     return n;
 }

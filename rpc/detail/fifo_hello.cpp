@@ -91,7 +91,7 @@ task<result<any_stream>> connect_by_fifo(std::string path, std::string* why) {
     const auto made = names->make(why);
     if (!made) co_return made.error();
     const std::string hello = std::string(greeting) + name;
-    auto told = co_await calls->write_record(bytes_of(hello), why);
+    auto told = co_await calls->write_record(conduit::bytes_of(hello), why);
     if (!told) co_return told.error();
     auto met = co_await duplex_fifo::create(names->pair(), fifo_options(), why);
     if (!met) co_return met.error();

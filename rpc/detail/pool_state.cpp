@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::int32_t gone_outcome = -32;  // -EPIPE
+constexpr std::int32_t no_server_outcome = -32;  // -EPIPE
 // What a refusal counts for: a server that refuses quickly is to attract no calls.
 constexpr clock::duration refusal_cost = 100ms;
 
@@ -473,7 +473,7 @@ void pool_state::shut() noexcept {
     closing_ = true;
     shut_ = true;
     retries_->close();
-    while (!waiting_.empty()) waiting_.front().complete(gone_outcome);
+    while (!waiting_.empty()) waiting_.front().complete(no_server_outcome);
     moved_.set();
     tasks_.reset();
 }

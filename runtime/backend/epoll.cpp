@@ -39,7 +39,7 @@ private:
     std::array<bool, 2> ready_{true, true};  // whether a try may succeed
 };
 
-epoll_registration& registration_of(const io_operation& op) noexcept {
+epoll_registration& epoll_registration_of(const io_operation& op) noexcept {
     return static_cast<epoll_registration&>(*op.target());
 }
 
@@ -144,7 +144,7 @@ io_operation::progress epoll_backend::start(io_operation& op) {
     }
     const bool must_try =
         op.target() == nullptr || op.code() == io_code::shutdown || op.code() == io_code::connect;
-    const bool may_succeed = must_try || registration_of(op).ready(side_of(op.code()));
+    const bool may_succeed = must_try || epoll_registration_of(op).ready(side_of(op.code()));
     const std::int32_t outcome = may_succeed ? attempt(op) : would_wait;
     if (outcome == would_wait) return wait_for(op);
     op.set_outcome(outcome);
@@ -163,7 +163,7 @@ bool ran_dry(const epoll_registration& target, const ancillary_data* came) noexc
 std::int32_t epoll_backend::attempt(io_operation& op) noexcept {
     if (op.code() == io_code::receive_lent) return attempt_lent(static_cast<lent_operation&>(op));
     if (op.target() == nullptr) return try_now(op, {});
-    epoll_registration& target = registration_of(op);
+    epoll_registration& target = epoll_registration_of(op);
     const std::int32_t outcome = try_now(op, target.traits);
     const bool plain_read = op.code() == io_code::read && !target.traits.carries_handles;
     const bool part = outcome > 0 && static_cast<std::size_t>(outcome) < op.size();
@@ -175,7 +175,7 @@ std::int32_t epoll_backend::attempt(io_operation& op) noexcept {
 }
 
 std::int32_t epoll_backend::attempt_lent(lent_operation& op) noexcept {
-    epoll_registration& target = registration_of(op);
+    epoll_registration& target = epoll_registration_of(op);
     if (std::exchange(target.lent_in, turn_) != turn_) target.lent = 0;
     if (target.lent >= lent_per_turn_max) {
         next_turn_.push_back(op);
@@ -205,7 +205,7 @@ std::int32_t epoll_backend::attempt_lent(lent_operation& op) noexcept {
 }
 
 io_operation::progress epoll_backend::wait_for(io_operation& op) {
-    epoll_registration& target = registration_of(op);
+    epoll_registration& target = epoll_registration_of(op);
     target.pending(side_of(op.code())) = &op;
     int error = watch(target, op.code());
     if (error == 0 && op.code() == io_code::splice) {

@@ -6,9 +6,9 @@
 namespace conduit {
 namespace {
 
-std::error_code not_simulated() { return std::make_error_code(std::errc::not_supported); }
+std::error_code no_such_socket() { return std::make_error_code(std::errc::not_supported); }
 
-result<void> checked(std::int32_t outcome) {
+result<void> outcome_of(std::int32_t outcome) {
     if (outcome < 0) return error_from_kernel(-outcome);
     return {};
 }
@@ -112,7 +112,7 @@ result<std::pair<unique_fd, unique_fd>> sim_kernel::make_socket_pair(socket_kind
 }
 
 result<unique_fd> sim_kernel::make_socket(socket_family family, socket_kind kind) {
-    if (family != socket_family::unix_domain) return not_simulated();
+    if (family != socket_family::unix_domain) return no_such_socket();
     if (free_rows() < 1) return error_from_kernel(EMFILE);
     return owned(std::make_shared<sim_socket>(world_, kind));
 }
@@ -121,7 +121,7 @@ result<void> sim_kernel::bind(const unique_fd& socket, const socket_address& add
     const auto found = socket_of(socket.handle());
     if (!found) return found.error();
     if (address.get_family() != socket_address::family::unix_path) return error_from_kernel(EINVAL);
-    if (address.path().empty()) return not_simulated();  // abstract names
+    if (address.path().empty()) return no_such_socket();  // abstract names
     if ((*found)->is_named()) return error_from_kernel(EINVAL);
     const unsigned mode = (*found)->inode->about.mode;
     auto made = names_.make(std::string(address.path()), file_status::type::socket, mode);
@@ -135,7 +135,7 @@ result<void> sim_kernel::bind(const unique_fd& socket, const socket_address& add
 result<void> sim_kernel::listen(const unique_fd& socket, int backlog_max) {
     const auto found = socket_of(socket.handle());
     if (!found) return found.error();
-    return checked((*found)->listen(backlog_max));
+    return outcome_of((*found)->listen(backlog_max));
 }
 
 result<socket_address> sim_kernel::local_address(const unique_fd& socket) {

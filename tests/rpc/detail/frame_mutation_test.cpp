@@ -77,7 +77,7 @@ frame_reader begun_reader() {
     return reader;
 }
 
-enum outcome { events_only, wants_more, refused };
+enum outcome { events_only, wants_more, was_refused };
 
 outcome outcome_of(const frame_reader& begun, const bytes& frame, goaway_reason* why = nullptr) {
     frame_reader reader = begun;
@@ -86,7 +86,7 @@ outcome outcome_of(const frame_reader& begun, const bytes& frame, goaway_reason*
     if (reader.broken()) {
         if (reader.why().text.empty()) throw std::logic_error("a refusal without a reason");
         if (why != nullptr) *why = reader.why().reason;
-        return refused;
+        return was_refused;
     }
     if (reader.memory() > 2 * frame.size()) throw std::logic_error("more is kept than has come");
     if (reader.between_frames() && events.events == 0) throw std::logic_error("nothing came of it");
@@ -140,7 +140,7 @@ TEST_CASE("every flip of one or two bits of a frame's beginning is taken or refu
     }
     REQUIRE(outcomes[events_only] > 1000);
     REQUIRE(outcomes[wants_more] > 1000);
-    REQUIRE(outcomes[refused] > 100'000);
+    REQUIRE(outcomes[was_refused] > 100'000);
 }
 
 TEST_CASE("every flip of one or two bits of a greeting is taken or refused", "[rpc][wire]") {
@@ -158,7 +158,7 @@ TEST_CASE("every flip of one or two bits of a greeting is taken or refused", "[r
         flip(greeting, first);
     }
     REQUIRE(outcomes[events_only] > 100);
-    REQUIRE(outcomes[refused] > 10'000);
+    REQUIRE(outcomes[was_refused] > 10'000);
 }
 
 TEST_CASE("the fuzzer of frames starts from one of each", "[rpc][wire]") {
@@ -188,16 +188,16 @@ TEST_CASE("a million malformed frames are refused, each for a reason", "[rpc][wi
     std::array<std::size_t, 3> outcomes{};
     std::mt19937_64 choices(20'261'122);
     bytes frame;
-    while (outcomes[refused] < wanted) {
+    while (outcomes[was_refused] < wanted) {
         frame = samples[choices() % samples.size()];
         mutate(frame, choices);
         goaway_reason why{};
         const outcome found = outcome_of(begun, frame, &why);
         ++outcomes[found];
-        if (found == refused) ++reasons[static_cast<std::size_t>(why)];
+        if (found == was_refused) ++reasons[static_cast<std::size_t>(why)];
     }
 
-    std::cout << "malformed frames refused: " << outcomes[refused] << " (";
+    std::cout << "malformed frames refused: " << outcomes[was_refused] << " (";
     for (std::size_t i = 0; i < names.size(); ++i) {
         if (reasons[i] != 0) std::cout << names[i] << ' ' << reasons[i] << ", ";
     }

@@ -14,12 +14,12 @@
 
 namespace conduit::rpc::detail {
 
-/// What a refusal must say: its code, and words that are in its text.
-struct refusal {
+/// What a model_refusal must say: its code, and words that are in its text.
+struct model_refusal {
     rpc::status code{};
     std::string words;
 };
-using verdict = std::optional<refusal>;
+using verdict = std::optional<model_refusal>;
 
 inline index_key key_of(const instance& one) { return {one.offer.name, one.id}; }
 inline bool includes(const name_pattern& pattern, const std::string& name) {

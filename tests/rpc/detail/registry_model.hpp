@@ -34,12 +34,12 @@ public:
     bool is_warming() const { return warm_at_.has_value(); }
 
     verdict announce(const instance_owner& owner, instance_offer offer, announced_instance& out) {
-        if (!check_offer(offer)) return refusal{status::invalid_argument, ""};
-        if (!is_allowed(owner.uid, offer.name)) return refusal{status::permission_denied, ""};
-        if (!may_hold(owner.uid, offer.name)) return refusal{status::permission_denied, "'s"};
+        if (!check_offer(offer)) return model_refusal{status::invalid_argument, ""};
+        if (!is_allowed(owner.uid, offer.name)) return model_refusal{status::permission_denied, ""};
+        if (!may_hold(owner.uid, offer.name)) return model_refusal{status::permission_denied, "'s"};
         for (instance& one : all_) {
             if (one.offer.name != offer.name || one.offer.address != offer.address) continue;
-            if (one.owner.uid != owner.uid) return refusal{status::already_exists, ""};
+            if (one.owner.uid != owner.uid) return model_refusal{status::already_exists, ""};
             if (verdict no = growth(owner.uid, one.offer, offer)) return no;
             if (one.state == instance_state::unconfirmed && one.owner == owner) {
                 one.offer = offer;
@@ -59,8 +59,8 @@ public:
 
     verdict update(const instance_owner& owner, instance_id id, instance_update update) {
         instance* one = find(id);
-        if (one == nullptr) return refusal{status::not_found, to_string(id)};
-        if (one->owner != owner) return refusal{status::permission_denied, to_string(id)};
+        if (one == nullptr) return model_refusal{status::not_found, to_string(id)};
+        if (one->owner != owner) return model_refusal{status::permission_denied, to_string(id)};
         instance_offer offer = one->offer;
         offer.weight = update.weight;
         offer.tags = update.tags;
@@ -74,8 +74,8 @@ public:
 
     verdict withdraw(const instance_owner& owner, instance_id id) {
         instance* one = find(id);
-        if (one == nullptr) return refusal{status::not_found, to_string(id)};
-        if (one->owner != owner) return refusal{status::permission_denied, to_string(id)};
+        if (one == nullptr) return model_refusal{status::not_found, to_string(id)};
+        if (one->owner != owner) return model_refusal{status::permission_denied, to_string(id)};
         if (one->state != instance_state::leaving) set_state(*one, instance_state::leaving);
         return std::nullopt;
     }
@@ -346,10 +346,11 @@ private:
         if (amount == 0 || own + amount <= std::min(share, limit.per_user)) return std::nullopt;
         const std::string name(to_string(what));
         const bool is_share = share < limit.per_user;
-        return refusal{status::resource_exhausted,
-                       "user " + std::to_string(uid) + " has " + std::to_string(own) + " " + name +
-                           " and wants " + std::to_string(amount) + " more, of at most " +
-                           std::to_string(is_share ? share : limit.per_user)};
+        return model_refusal{status::resource_exhausted,
+                             "user " + std::to_string(uid) + " has " + std::to_string(own) + " " +
+                                 name + " and wants " + std::to_string(amount) +
+                                 " more, of at most " +
+                                 std::to_string(is_share ? share : limit.per_user)};
     }
     verdict growth(std::uint32_t uid, const instance_offer& old,
                    const instance_offer& newer) const {
@@ -368,7 +369,7 @@ private:
             if (one.owner.uid == uid) ++own;
         }
         if (there >= limits_.instances_per_name_max()) {
-            return refusal{status::resource_exhausted, "(instances_per_name_max)"};
+            return model_refusal{status::resource_exhausted, "(instances_per_name_max)"};
         }
         if (verdict no = room(uid, registry_resource::names, own == 0 ? 1 : 0)) return no;
         if (verdict no = room(uid, registry_resource::instances, 1)) return no;

@@ -15,7 +15,7 @@ using namespace conduit::test;
 
 namespace {
 
-std::vector<waiter_id> served(wait_table& waiters) {
+std::vector<waiter_id> served_ids(wait_table& waiters) {
     std::vector<waiter_id> ids;
     for (const served_waiter& one : waiters.take_served()) ids.push_back(one.id);
     return ids;
@@ -36,7 +36,7 @@ TEST_CASE("those who wait for a name are served once, in the order in which they
     const waiter_id first = waiters.add(1, query_of("a")).value();
     const waiter_id other = waiters.add(1, query_of("b")).value();
     const waiter_id second = waiters.add(2, query_of("a")).value();
-    REQUIRE(served(waiters).empty());
+    REQUIRE(served_ids(waiters).empty());
     const instance_ptr found = instance_of("a", 1);
     waiters.serve(found, {3, 4});
     const auto all = waiters.take_served();
@@ -46,7 +46,7 @@ TEST_CASE("those who wait for a name are served once, in the order in which they
     REQUIRE(all[0].at == table_position{3, 4});
     REQUIRE(all[1].id == second);
     waiters.serve(found, {3, 5});
-    REQUIRE(served(waiters).empty());
+    REQUIRE(served_ids(waiters).empty());
     REQUIRE(waiters.size() == 1);
     REQUIRE(waiters.remove(other));
     REQUIRE(shares.users() == 0);
@@ -60,9 +60,9 @@ TEST_CASE("who waits for a version or for tags waits on while others are served"
     const waiter_id wants_newer = waiters.add(1, newer).value();
     const waiter_id wants_tag = waiters.add(1, query_of("a", {"eu"})).value();
     waiters.serve(tagged("a", {"us"}), {});
-    REQUIRE(served(waiters).empty());
+    REQUIRE(served_ids(waiters).empty());
     waiters.serve(tagged("a", {"eu", "us"}), {});
-    REQUIRE(served(waiters) == std::vector<waiter_id>{wants_tag});
+    REQUIRE(served_ids(waiters) == std::vector<waiter_id>{wants_tag});
     REQUIRE(waiters.remove(wants_newer));
 }
 
@@ -76,7 +76,7 @@ TEST_CASE("who gives up is not served, before and after its turn", "[matchmaker]
     waiters.serve(instance_of("a", 1), {});
     REQUIRE(waiters.remove(late));
     REQUIRE_FALSE(waiters.remove(late));
-    REQUIRE(served(waiters).empty());
+    REQUIRE(served_ids(waiters).empty());
     REQUIRE(shares.users() == 0);
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("waiters are bounded for each user, and who is served at once counts f
             "user 1 has 2 waiters and wants 1 more, of at most 2 (waiters_per_user_max)");
     REQUIRE(waiters.add(2, query_of("a")));
     const waiter_id at_once = waiters.add_served(instance_of("a", 1), {});
-    REQUIRE(served(waiters) == std::vector<waiter_id>{at_once});
+    REQUIRE(served_ids(waiters) == std::vector<waiter_id>{at_once});
     REQUIRE(shares.taken(1, registry_resource::waiters) == 2);
 }
 
