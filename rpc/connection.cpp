@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/rpc/connection.hpp>
 #include <conduit/rpc/detail/connection_state.hpp>
+#include <conduit/rpc/detail/connection_terms.hpp>
 
 #include <utility>
 
@@ -20,12 +21,25 @@ void connection_counters::add(const connection_counters& more) noexcept {
     bytes_sent += more.bytes_sent;
 }
 
+connection::connection(any_stream over, const service_table& offers)
+    : connection(std::move(over), offers, detail::connection_terms()) {}
+
 connection::connection(any_stream over, const service_table& offers,
                        const connection_options& options)
-    : state_(std::make_unique<detail::connection_state>(std::move(over), &offers, options)) {}
+    : connection(std::move(over), offers, detail::connection_terms(options)) {}
+
+connection::connection(any_stream over)
+    : state_(std::make_unique<detail::connection_state>(std::move(over), nullptr,
+                                                        detail::connection_terms())) {}
 
 connection::connection(any_stream over, const connection_options& options)
-    : state_(std::make_unique<detail::connection_state>(std::move(over), nullptr, options)) {}
+    : state_(std::make_unique<detail::connection_state>(std::move(over), nullptr,
+                                                        detail::connection_terms(options))) {}
+
+connection::connection(any_stream over, const service_table& offers,
+                       detail::connection_terms terms)
+    : state_(std::make_unique<detail::connection_state>(std::move(over), &offers,
+                                                        std::move(terms))) {}
 
 connection::~connection() = default;
 

@@ -33,6 +33,10 @@
 
 namespace conduit::rpc {
 
+namespace detail {
+struct connection_terms;
+}
+
 /// What happened on a connection so far.
 struct connection_counters {
     std::uint64_t calls_made = 0;
@@ -60,10 +64,13 @@ struct connection_counters {
 /// the peer are asked to stop, by the destruction they are destroyed.
 class connection final : public caller {
 public:
-    explicit connection(any_stream over, const service_table& offers,
-                        const connection_options& options = {});
+    connection(any_stream over, const service_table& offers);
+    connection(any_stream over, const service_table& offers, const connection_options& options);
     /// One that only calls.
-    explicit connection(any_stream over, const connection_options& options = {});
+    explicit connection(any_stream over);
+    connection(any_stream over, const connection_options& options);
+    /// One of a server's.
+    connection(any_stream over, const service_table& offers, detail::connection_terms terms);
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
     ~connection() override;

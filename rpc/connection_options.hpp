@@ -18,11 +18,6 @@
 
 namespace conduit::rpc {
 
-namespace detail {
-class call_statistics;
-class user_share;
-}  // namespace detail
-
 class calling_interceptor;
 class serving_interceptor;
 
@@ -76,16 +71,6 @@ public:
         return *this;
     }
 
-    /// What it takes together with others; server.hpp sees to that.
-    connection_options& share(std::shared_ptr<detail::user_share> user) {
-        return set(shared_, std::move(user));
-    }
-
-    /// Where it records what it served; server.hpp sees to that.
-    connection_options& record(std::shared_ptr<detail::call_statistics> into) {
-        return set(statistics_, std::move(into));
-    }
-
     std::uint32_t calls_max() const noexcept { return calls_max_; }
     std::uint32_t message_max() const noexcept { return message_max_; }
     std::uint32_t window() const noexcept { return window_; }
@@ -103,10 +88,6 @@ public:
     }
     const std::vector<std::shared_ptr<calling_interceptor>>& calling() const noexcept {
         return calling_;
-    }
-    const std::shared_ptr<detail::user_share>& shared() const noexcept { return shared_; }
-    const std::shared_ptr<detail::call_statistics>& statistics() const noexcept {
-        return statistics_;
     }
 
 private:
@@ -130,8 +111,6 @@ private:
     std::string name_;
     std::vector<std::shared_ptr<serving_interceptor>> serving_;
     std::vector<std::shared_ptr<calling_interceptor>> calling_;
-    std::shared_ptr<detail::user_share> shared_;
-    std::shared_ptr<detail::call_statistics> statistics_;
 };
 
 }  // namespace conduit::rpc

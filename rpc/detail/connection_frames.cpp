@@ -69,8 +69,8 @@ connection_state::their_alias* connection_state::alias_in(const open_event& even
     if (!found.named) {
         found.named = true;
         found.bound = offers_ != nullptr ? offers_->find(event.name) : nullptr;
-        if (options_.statistics() != nullptr && found.bound != nullptr) {
-            found.counts = &options_.statistics()->of(*found.bound->method);
+        if (statistics_ != nullptr && found.bound != nullptr) {
+            found.counts = &statistics_->of(*found.bound->method);
         }
     }
     return &found;
@@ -221,8 +221,7 @@ bool connection_state::gathered(incoming_entry& entry, std::uint32_t stream) {
 bool connection_state::refuse_open(std::uint32_t stream, status code, std::string_view text) {
     static constexpr method_row unknown{};
     if (stream >= incoming_.size()) incoming_.resize(stream + 1);
-    method_statistics* counts =
-        options_.statistics() != nullptr ? &options_.statistics()->of_unknown() : nullptr;
+    method_statistics* counts = statistics_ != nullptr ? &statistics_->of_unknown() : nullptr;
     auto call = std::make_unique<incoming_call>(*this, unknown, stream, counts);
     incoming_[stream].call = call.get();
     account_->add(resource::calls, 1);

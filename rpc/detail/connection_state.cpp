@@ -26,16 +26,20 @@ constexpr std::size_t worth_reading_in_place = 8192;
 constexpr clock::duration keep_alive_least = 50ms;
 constexpr std::int32_t gone_outcome = -32;  // -EPIPE
 
-wire_settings settings_of(const connection_options& options, bool carries_handles) {
-    wire_settings ours;
+wire_limits limits_of(const connection_options& options, bool carries_handles) {
+    wire_limits ours;
     ours.calls_max = std::clamp<std::uint32_t>(options.calls_max(), 128, 65'536);
     ours.message_max = std::clamp<std::uint32_t>(options.message_max(), 65'536, 67'108'864);
     ours.window = std::clamp<std::uint32_t>(options.window(), 65'536, 16'777'216);
     ours.keep_alive_ms = static_cast<std::uint32_t>(
         std::clamp<std::int64_t>(options.keep_alive().count(), 0, UINT32_MAX));
     ours.handles_max = carries_handles ? std::min<std::uint32_t>(options.handles_max(), 16) : 0;
-    ours.software = "conduit";
     return ours;
+}
+
+std::vector<std::byte> greeting_of(const wire_limits& ours) {
+    wire_settings said{ours, "conduit"};
+    return make_greeting(said);
 }
 
 /// Of calls as many as have a number.
@@ -57,25 +61,27 @@ task<result<std::size_t>> send_with(any_stream& to, std::span<const std::byte> b
 }  // namespace
 
 connection_state::connection_state(any_stream over, const service_table* offers,
-                                   const connection_options& options)
+                                   connection_terms terms)
     : stream_(std::move(over)),
       offers_(offers),
-      options_(options),
-      account_(std::make_shared<limits_account>(most_of(options), options.shared())),
-      ours_(settings_of(options, stream_.inside().carries_handles())),
+      options_(std::move(terms.options)),
+      statistics_(terms.statistics),
+      account_(std::make_shared<limits_account>(most_of(*options_), std::move(terms.user))),
+      ours_(limits_of(*options_, stream_.inside().carries_handles())),
       reader_(ours_),
-      handle_gate_(options.handles()),
+      handle_gate_(options_->handles()),
       peer_name_(stream_.peer_name()) {
-    if (options_.shared() != nullptr) gate_ = options_.shared()->all().gate;
-    output_.append(make_greeting(ours_));
+    if (account_->user() != nullptr) gate_ = account_->user()->all().gate;
+    output_.append(greeting_of(ours_));
     wake_writer();
-    tasks_.spawn(read(), "rpc read");
-    tasks_.spawn(write(), "rpc write");
-    tasks_.spawn(expect_greeting(), "rpc greeting");
+    tasks_.start(read(), "rpc read");
+    tasks_.start(write(), "rpc write");
+    tasks_.spawn(expect_greeting(terms.came), "rpc greeting");
 }
 
 connection_state::~connection_state() {
     go_down(goaway_reason::shutdown, "the connection was closed here");
+    if (afterlife_ == nullptr) return;
     afterlife_->gone = true;
     afterlife_->why = std::move(why_->text);
 }
@@ -95,17 +101,18 @@ std::size_t connection_state::free_places() const noexcept {
     const std::size_t taken = made_.taken() + promised_;
     if (!is_open() || !has_room() || taken >= theirs_.calls_max) return 0;
     // Calls that were promised a place will fill the output as calls lately did.
-    const std::size_t room = options_.output_max() - output_.size();
+    const std::size_t room = options_->output_max() - output_.size();
     const std::size_t fit = room / std::max<std::size_t>(usual_size_, 1) + 1;
     return fit > promised_ ? std::min(theirs_.calls_max - taken, fit - promised_) : 0;
 }
 
 task<connection_state*> connection_state::until_ready(const method_row& method) {
+    if (afterlife_ == nullptr) afterlife_ = std::make_shared<afterlife>();
     // Behind each wait, the connection may be no more.
     const std::shared_ptr<const afterlife> after = afterlife_;
     std::error_code ended;
     if (method.takes_handles) ended = co_await greeted_.wait();
-    if (!ended && !after->gone && is_open()) ended = co_await until_open();
+    if (!ended && !after->gone && is_open()) ended = co_await open_operation(*this);
     const std::string name(method.full_name);
     if (ended == errc::timed_out) {
         throw fault(status::deadline_exceeded, name + ": the deadline passed before it was sent")
@@ -173,7 +180,9 @@ connection_state::alias connection_state::alias_of(const method_row& method) {
 }
 
 void connection_state::alias_sent(const method_row& method) {
-    aliases_.push_back(method.by_name ? &named_rows_.emplace_back(method.full_name).row : &method);
+    if (!method.by_name) return aliases_.push_back(&method);
+    named_rows_.push_back(std::make_unique<named_row>(method.full_name));
+    aliases_.push_back(&named_rows_.back()->row);
 }
 
 void connection_state::call_abandoned(std::uint32_t number) noexcept {
@@ -211,7 +220,7 @@ fault connection_state::handles_fault(std::string_view of, std::size_t count) co
         text += std::to_string(count) + " handles, where the peer takes at most " +
                 std::to_string(handles_max()) + " with a message (handles_max)";
     }
-    if (!options_.name().empty()) text += ": " + options_.name();
+    if (!options_->name().empty()) text += ": " + options_->name();
     return fault(status::failed_precondition, text).ran(false, true);
 }
 
@@ -238,24 +247,49 @@ void connection_state::served(std::uint32_t stream, bool useful) noexcept {
 
 // --- reading ----------------------------------------------------------------------------------
 
-task<void> connection_state::read() {
-    auto who = co_await stream_.peer_credentials();
-    if (who) peer_ = *who;
-    for (;;) {
+/// What an idle connection waits in: anything else is in coroutines that end before it is idle,
+/// for all that they have in common with this one costs each connection memory.
+job_coroutine<void> connection_state::read() {
+    co_await learn_peer();
+    reading state = reading::goes_on;
+    while (state == reading::goes_on) {
         if (reader_.missing() >= worth_reading_in_place && !ending_) {
-            auto got = co_await stream_.read_some(reader_.room());
-            const std::size_t bytes = got ? *got : 0;
-            counters_.bytes_received += bytes;
-            if (!ending_) reader_.fill(bytes, *this);  // it may have begun to end meanwhile
-            if (bytes == 0) co_return reading_ended(got.error());
-            after_arrival();
-            continue;
+            state = co_await read_in_place();
+        } else {
+            const auto got = co_await stream_.receive_lent();
+            state = arrived(got);
         }
-        auto got = co_await stream_.receive_lent();
-        if (got.error() == std::errc::not_supported) co_return co_await read_copied();
-        if (!got || got->empty()) co_return reading_ended(got.error());
-        arrived(got->bytes(), got->ancillary());
     }
+    if (state == reading::copies) co_await read_copied();
+}
+
+task<void> connection_state::learn_peer() {
+    const auto who = co_await stream_.peer_credentials();
+    if (who) peer_ = *who;
+}
+
+/// One portion.
+task<connection_state::reading> connection_state::read_in_place() {
+    const auto got = co_await stream_.read_some(reader_.room());
+    const std::size_t bytes = got ? *got : 0;
+    counters_.bytes_received += bytes;
+    if (!ending_) reader_.fill(bytes, *this);  // it may have begun to end meanwhile
+    if (bytes == 0) {
+        reading_ended(got.error());
+        co_return reading::ended;
+    }
+    after_arrival();
+    co_return reading::goes_on;
+}
+
+connection_state::reading connection_state::arrived(const result<lent_buffer>& got) {
+    if (got.error() == std::errc::not_supported) return reading::copies;
+    if (!got || got->empty()) {
+        reading_ended(got.error());
+        return reading::ended;
+    }
+    arrived(got->bytes(), got->ancillary());
+    return reading::goes_on;
 }
 
 /// For streams that lend no buffers.
@@ -316,10 +350,10 @@ void connection_state::after_arrival() {
     } else if (!handles_.empty() && reader_.between_frames()) {
         end(goaway_reason::handles,
             std::to_string(handles_.size()) + " handles came that no frame declared");
-    } else if (output_.size() > 2 * options_.output_max()) {
+    } else if (output_.size() > 2 * options_->output_max()) {
         end_for(limit::output_max, goaway_reason::too_much,
                 std::to_string(output_.size()) + " bytes wait to be read by the peer, of at most " +
-                    std::to_string(2 * options_.output_max()));
+                    std::to_string(2 * options_->output_max()));
     } else if (!reader_.between_frames() && !std::exchange(watching_frame_, true)) {
         tasks_.spawn(watch_frame(), "rpc frame");
     }
@@ -330,20 +364,21 @@ task<void> connection_state::watch_frame() {
     const auto begin_of_kept = [this] { return counters_.bytes_received - reader_.kept(); };
     while (!reader_.between_frames() && !is_over()) {
         const std::uint64_t before = begin_of_kept();
-        co_await sleep_for(options_.progress_within());
+        co_await sleep_for(options_->progress_within());
         if (is_over() || reader_.between_frames() || begin_of_kept() != before) continue;
         end_for(limit::progress_within, goaway_reason::timeout,
                 "a frame has been on its way for " +
-                    std::to_string(options_.progress_within().count()) + " ms (progress_within)");
+                    std::to_string(options_->progress_within().count()) + " ms (progress_within)");
     }
     watching_frame_ = false;
 }
 
-task<void> connection_state::expect_greeting() {
-    const auto late = co_await within(options_.greeting_within(), greeted_.wait());
+task<void> connection_state::expect_greeting(clock::time_point came) {
+    const clock::time_point until = saturating_add(came, options_->greeting_within());
+    const auto late = co_await within(until, greeted_.wait());
     if (late == errc::timed_out && !greeted()) {
         end_for(limit::greeting_within, goaway_reason::timeout,
-                "no greeting came within " + std::to_string(options_.greeting_within().count()) +
+                "no greeting came within " + std::to_string(options_->greeting_within().count()) +
                     " ms");
     }
 }
@@ -390,40 +425,48 @@ task<void> connection_state::watch_abandoned() {
 
 // --- writing ----------------------------------------------------------------------------------
 
-task<void> connection_state::write() {
+/// As read(), this holds no more than an idle connection needs.
+job_coroutine<void> connection_state::write() {
     for (;;) {
-        fill_output();
-        if (output_.empty()) {
-            if (ending_) break;
-            output_.rest();
-            reader_.trim();
-            work_.reset();
-            const auto stopped = co_await work_.wait();
-            if (stopped) co_return go_down(goaway_reason::shutdown, "its owner was asked to stop");
-            continue;
-        }
+        co_await write_output();
+        if (down_) co_return;
+        if (ending_) co_return co_await finish_writing();
+        output_.rest();
+        reader_.trim();
+        work_.reset();
+        const auto stopped = co_await work_.wait();
+        if (stopped) co_return owner_stopped();
+    }
+}
+
+void connection_state::owner_stopped() noexcept {
+    go_down(goaway_reason::shutdown, "its owner was asked to stop");
+}
+
+/// Until nothing waits to be sent, or it is down.
+task<void> connection_state::write_output() {
+    for (fill_output(); !output_.empty(); fill_output()) {
         output_.load();
         while (!output_.next().empty()) {
-            auto sent = co_await within(options_.progress_within(), write_some());
-            if (sent.error() == errc::timed_out && !stop_requested()) {
-                ++counters_.faults_of_peer;
-                hit(limit::progress_within);
-                co_return go_down(goaway_reason::timeout,
-                                  "the peer has read nothing for " +
-                                      std::to_string(options_.progress_within().count()) +
-                                      " ms, where " + std::to_string(output_.size()) +
-                                      " bytes wait for it (progress_within)");
-            }
-            if (!sent) {
-                co_return go_down(goaway_reason::shutdown,
-                                  "the connection broke: " + sent.error().message());
-            }
+            const auto sent = co_await within(options_->progress_within(), write_some());
+            if (!sent) co_return writing_failed(sent.error());
             output_.sent(*sent);
             counters_.bytes_sent += *sent;
             make_room_known();
         }
     }
-    co_await finish_writing();
+}
+
+void connection_state::writing_failed(std::error_code why) noexcept {
+    if (why != errc::timed_out || stop_requested()) {
+        return go_down(goaway_reason::shutdown, "the connection broke: " + why.message());
+    }
+    ++counters_.faults_of_peer;
+    hit(limit::progress_within);
+    go_down(goaway_reason::timeout,
+            "the peer has read nothing for " +
+                std::to_string(options_->progress_within().count()) + " ms, where " +
+                std::to_string(output_.size()) + " bytes wait for it (progress_within)");
 }
 
 task<result<std::size_t>> connection_state::write_some() {
@@ -459,7 +502,7 @@ void connection_state::fill_output() {
 
 void connection_state::make_room_known() noexcept {
     if (!has_room()) return;
-    std::size_t wakes = (options_.output_max() - output_.size()) / whole_message_max + 1;
+    std::size_t wakes = (options_->output_max() - output_.size()) / whole_message_max + 1;
     for (; wakes > 0 && !room_waiters_.empty(); --wakes) {
         message_outlet* next = room_waiters_.front();
         room_waiters_.erase(room_waiters_.begin());

@@ -9,6 +9,7 @@
 #include <conduit/channels/received_handle.hpp>
 #include <conduit/rpc/connection.hpp>
 #include <conduit/rpc/detail/call_statistics.hpp>
+#include <conduit/rpc/detail/connection_terms.hpp>
 #include <conduit/rpc/detail/incoming_call.hpp>
 #include <conduit/rpc/detail/out_buffer.hpp>
 #include <conduit/rpc/detail/outgoing_call.hpp>
@@ -19,13 +20,13 @@
 #include <conduit/rpc/detail/wire.hpp>
 #include <conduit/rpc/fault.hpp>
 #include <conduit/runtime/event.hpp>
+#include <conduit/runtime/lent_buffer.hpp>
 #include <conduit/runtime/task_group.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,8 +52,7 @@ protected:
 
 class connection_state final : public caller, private frame_events {
 public:
-    connection_state(any_stream over, const service_table* offers,
-                     const connection_options& options);
+    connection_state(any_stream over, const service_table* offers, connection_terms terms);
     connection_state(const connection_state&) = delete;
     connection_state& operator=(const connection_state&) = delete;
     ~connection_state() override;
@@ -60,9 +60,6 @@ public:
     // For those who open calls.
     bool is_open() const noexcept;
     bool can_open(const method_row& method) const noexcept;
-    class open_operation;
-    /// Waits for a free number and room in the output, first come, first served.
-    open_operation until_open() noexcept;
     connection_state* ready(const method_row& method) noexcept override {
         return can_open(method) ? this : nullptr;
     }
@@ -88,7 +85,7 @@ public:
         usual_size_ = std::max(bytes, usual_size_ - usual_size_ / 16);
         wake_writer();
     }
-    bool has_room() const noexcept { return !is_over() && output_.size() < options_.output_max(); }
+    bool has_room() const noexcept { return !is_over() && output_.size() < options_->output_max(); }
     void wait_for_room(message_outlet& outlet) noexcept { room_waiters_.push_back(&outlet); }
     void forget_room(message_outlet& outlet) noexcept;
     void add_large(message_outlet& outlet) noexcept;
@@ -96,8 +93,8 @@ public:
     const std::shared_ptr<limits_account>& account() const noexcept { return account_; }
     /// So many frames may come about a call that ends here before the peer can know of it.
     void expect_late(std::uint32_t frames) noexcept { late_frames_ += frames; }
-    const wire_settings& theirs() const noexcept { return theirs_; }
-    const wire_settings& ours() const noexcept { return ours_; }
+    const wire_limits& theirs() const noexcept { return theirs_; }
+    const wire_limits& ours() const noexcept { return ours_; }
     bool greeted() const noexcept { return greeted_.is_set(); }
     outgoing_table& made() noexcept { return made_; }
     std::uint32_t next_sequence() noexcept { return opened_++; }
@@ -122,23 +119,23 @@ public:
     }
     /// Lets the users of a server take turns; null where it is none of a server.
     fair_gate* gate() const noexcept { return gate_; }
-    turn_queue& turns() const noexcept { return options_.shared()->turns; }
+    turn_queue& turns() const noexcept { return account_->user()->turns; }
     /// Guards the server against a queue of calls; null where it is none of a server.
     queue_guard* queue() const noexcept {
-        return options_.shared() != nullptr ? &options_.shared()->all().queue : nullptr;
+        return account_->user() != nullptr ? &account_->user()->all().queue : nullptr;
     }
     const std::vector<std::shared_ptr<serving_interceptor>>& serving() const noexcept {
-        return options_.serving();
+        return options_->serving();
     }
     const std::vector<std::shared_ptr<calling_interceptor>>& calling() const noexcept {
-        return options_.calling();
+        return options_->calling();
     }
     const std::optional<credentials>& peer() const noexcept { return peer_; }
     const std::string& peer_name() const noexcept { return peer_name_; }
     connection_counters& counters() noexcept { return counters_; }
     /// Something is refused for a limit, which is counted where somebody counts.
     void hit(limit which) noexcept {
-        if (options_.statistics() != nullptr) options_.statistics()->hit(which);
+        if (statistics_ != nullptr) statistics_->hit(which);
     }
     std::size_t handles_max() const noexcept;
     bool takes_handles(std::size_t count) const noexcept { return count <= handles_max(); }
@@ -177,13 +174,17 @@ private:
     bool on_goaway(const goaway_event& event) override;
     bool on_ignored(const frame_header& header) override;
 
-    task<void> read();
+    job_coroutine<void> read();
+    enum class reading : std::uint8_t { goes_on, copies, ended };
+    task<void> learn_peer();
+    task<reading> read_in_place();
     task<void> read_copied();
-    task<void> write();
+    job_coroutine<void> write();
+    task<void> write_output();
     task<result<std::size_t>> write_some();
     task<void> finish_writing();
     task<void> force_down();
-    task<void> expect_greeting();
+    task<void> expect_greeting(clock::time_point came);
     void send_ping();
     task<void> keep_alive(clock::duration wished);
     task<void> watch_abandoned();
@@ -192,7 +193,10 @@ private:
     /// The handles that came along are taken, or end the connection.
     bool let_in(ancillary_data& along);
     void after_arrival();
+    reading arrived(const result<lent_buffer>& got);
     void reading_ended(std::error_code why) noexcept;
+    void writing_failed(std::error_code why) noexcept;
+    void owner_stopped() noexcept;
 
     struct their_alias {
         const service_table::bound_method* bound = nullptr;
@@ -237,11 +241,12 @@ private:
 
     any_stream stream_;
     const service_table* offers_;
-    connection_options options_;
+    std::shared_ptr<const connection_options> options_;
+    call_statistics* statistics_;
     std::shared_ptr<limits_account> account_;
     fair_gate* gate_ = nullptr;
-    wire_settings ours_;
-    wire_settings theirs_;
+    wire_limits ours_;
+    wire_limits theirs_;
     frame_reader reader_;
     out_buffer output_;
 
@@ -256,14 +261,15 @@ private:
         std::string name;
         method_row row;
     };
-    std::deque<named_row> named_rows_;
+    std::vector<std::unique_ptr<named_row>> named_rows_;
     intrusive_list<operation, in_queue> openers_;
+    class open_operation;
     /// What those who waited may still ask, whose tasks run when the connection is no more.
     struct afterlife {
         bool gone = false;
         std::string why;
     };
-    std::shared_ptr<afterlife> afterlife_ = std::make_shared<afterlife>();
+    std::shared_ptr<afterlife> afterlife_;  // once somebody has waited
     std::size_t promised_ = 0;    // numbers, to openers that were woken
     std::size_t usual_size_ = 0;  // of calls in the output: the longest, and less with each other
 
@@ -311,7 +317,7 @@ private:
     task_group tasks_;
 };
 
-/// Waits for its turn to open a call.
+/// Waits for a free number and room in the output, first come, first served.
 class connection_state::open_operation final : public operation {
 public:
     explicit open_operation(connection_state& on) noexcept : on_(&on), afterlife_(on.afterlife_) {}
@@ -329,9 +335,5 @@ private:
     connection_state* on_;
     std::shared_ptr<const afterlife> afterlife_;
 };
-
-inline connection_state::open_operation connection_state::until_open() noexcept {
-    return open_operation(*this);
-}
 
 }  // namespace conduit::rpc::detail

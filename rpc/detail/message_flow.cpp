@@ -28,7 +28,7 @@ bool message_outlet::is_ready() const noexcept {
 }
 
 std::byte* message_outlet::begin(std::size_t size) {
-    const wire_settings& theirs = on_->theirs();
+    const wire_limits& theirs = on_->theirs();
     if (size > theirs.message_max) {
         throw fault(status::resource_exhausted, "a message of " + std::to_string(size) +
                                                     " bytes, where the peer takes at most " +

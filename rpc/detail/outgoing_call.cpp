@@ -67,7 +67,7 @@ outgoing_call::~outgoing_call() {
 }
 
 std::byte* outgoing_call::begin(std::size_t size) {
-    const wire_settings& theirs = on_->theirs();
+    const wire_limits& theirs = on_->theirs();
     if (size > theirs.message_max) {
         throw fault(status::resource_exhausted,
                     std::string(method_->full_name) + ": arguments of " + std::to_string(size) +

@@ -3,8 +3,7 @@
 // A call that this side makes, from OPEN to END. Stubs make one in the frame of their task; for the
 // other side of it see incoming_call.hpp.
 //
-//     auto may = co_await connection.until_open();            // a free number, room in the output
-//     if (!may) throw connection.refusal(row, may.error());
+//     if (!connection.can_open(row)) ...                      // co_await its until_ready(row)
 //     unary_result<double> call(connection, row);             // derives: takes the result
 //     encode_fields(call.begin(size), call.handles(), lhs, rhs);
 //     call.launch();                                          // OPEN leaves at the end of the turn
@@ -36,7 +35,7 @@ namespace conduit::rpc::detail {
 /// and the connection must outlive it or have ended it.
 class outgoing_call : public operation {
 public:
-    /// Takes a number: only right after until_open() said so.
+    /// Takes a number: only right after can_open() or until_ready() said so.
     outgoing_call(connection_state& on, const method_row& method);
     outgoing_call(const outgoing_call&) = delete;
     outgoing_call& operator=(const outgoing_call&) = delete;

@@ -52,7 +52,7 @@ public:
         : owner_(owner),
           at_(at),
           connection_(std::move(over), &options.offers(),
-                      connection_options(options.connection()).name(at.address)) {
+                      connection_terms(connection_options(options.connection()).name(at.address))) {
         connection_.watch(this);
         owner_.links_.push_back(this);
         owner_.open_.reserve(owner_.links_.size());  // begin_use() may not fail

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/channels/detail/quoted.hpp>
+#include <conduit/rpc/detail/connection_terms.hpp>
 #include <conduit/rpc/detail/server_state.hpp>
 #include <conduit/rpc/detail/shared_limits.hpp>
 #include <conduit/runtime/assert.hpp>
@@ -73,13 +74,13 @@ server_state::server_state(server_options options) : server_state(std::move(opti
 server_state::server_state(server_options options, std::shared_ptr<server_team> team,
                            std::size_t index)
     : options_(std::move(options)),
-      each_(options_.each()),
+      each_(std::make_shared<const connection_options>(options_.each())),
       limits_(std::make_shared<shared_limits>(
           amounts{options_.memory_max(), options_.calls_max(), options_.handles_held_max()},
           options_.queue_target())),
       gate_(options_.turn_time()),
       describes_(offers_),
-      statistics_(std::make_shared<call_statistics>()),
+      statistics_(std::make_unique<call_statistics>()),
       stats_([this] { return stats(); }),
       team_(std::move(team)),
       index_(index),
@@ -87,7 +88,6 @@ server_state::server_state(server_options options, std::shared_ptr<server_team> 
       connections_(scheduler::current().guests().group_context()),
       listeners_(scheduler::current().guests().group_context()) {
     limits_->gate = &gate_;
-    each_.record(statistics_);
     add(row_of<describer>(), &describes_);
     add(row_of<health>(), &health_);
     add(row_of<rpc::stats>(), &stats_);
@@ -183,8 +183,8 @@ task<void> server_state::live(session_position self, task<result<any_stream>> op
 
 task<void> server_state::talk(session_position self, task<result<any_stream>> opening) {
     task<result<any_stream>> own = std::move(opening);
-    const auto patience = each_.greeting_within();
-    const auto begun = clock::now();
+    const auto patience = each_->greeting_within();
+    const auto came = clock::now();
     auto stream = co_await within(patience, std::move(own));
     if (!stream) {
         const bool late = stream.error() == errc::timed_out;
@@ -198,10 +198,11 @@ task<void> server_state::talk(session_position self, task<result<any_stream>> op
     }
     const bool is_welcome = co_await check_sender(*self, *stream);
     if (!is_welcome) co_return;
-    const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - begun);
-    connection_options mine = limits_of(*self);
-    mine.greeting_within(std::max(patience - spent, std::chrono::milliseconds(1)));
-    connection link(std::move(*stream), offers_, mine);
+    connection_terms terms(each_);
+    terms.user = limits_->user(self->place->user());
+    terms.statistics = statistics_.get();
+    terms.came = came;
+    connection link(std::move(*stream), offers_, std::move(terms));
     self->link = &link;
     const auto stopped = co_await link.until_greeted();
     if (!stopped) met(self);
@@ -210,14 +211,9 @@ task<void> server_state::talk(session_position self, task<result<any_stream>> op
     self->link = nullptr;
 }
 
-connection_options server_state::limits_of(const session& one) const {
-    connection_options limits = each_;
-    return limits.share(limits_->user(one.place->user()));
-}
-
 /// A socket may have been handed on since it was connected: who sends the first bytes counts too.
 task<bool> server_state::check_sender(session& of, any_stream& stream) {
-    auto who = co_await within(each_.greeting_within(), stream.peer_credentials());
+    auto who = co_await within(each_->greeting_within(), stream.peer_credentials());
     if (who.error() == std::errc::not_supported) co_return true;
     if (!who) {
         const bool late = who.error() == errc::timed_out;

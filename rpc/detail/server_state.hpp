@@ -117,7 +117,6 @@ private:
     std::shared_ptr<server_place> place_for(std::string user, std::size_t worker, std::string& why);
     task<void> live(session_position self, task<result<any_stream>> opening);
     task<void> talk(session_position self, task<result<any_stream>> opening);
-    connection_options limits_of(const session& one) const;
     task<bool> check_sender(session& of, any_stream& stream);
     task<void> say_no(task<result<any_stream>> opening, std::string why);
     void met(session_position self) noexcept;
@@ -129,13 +128,13 @@ private:
     bool has_work() const { return listening_ > 0 || places_->connections() > 0; }
 
     server_options options_;
-    connection_options each_;
+    std::shared_ptr<const connection_options> each_;
     std::shared_ptr<shared_limits> limits_;  // of all connections together
     fair_gate gate_;
     service_table offers_;
     describe_service describes_;
     health_service health_;
-    std::shared_ptr<call_statistics> statistics_;
+    std::unique_ptr<call_statistics> statistics_;
     stats_service stats_;
     std::vector<std::shared_ptr<void>> kept_;
 

@@ -154,6 +154,8 @@ public:
         return user_ == nullptr ? own : std::min(own, user_->left(what));
     }
     std::size_t taken(resource what) const noexcept { return taken_.of(what); }
+    /// Whose it is; null where nobody shares.
+    user_share* user() const noexcept { return user_.get(); }
 
     /// "1 of 2 bytes are in use (memory_max)", of whichever limit is nearest.
     std::string text(resource what) const;

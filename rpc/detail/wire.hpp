@@ -70,14 +70,18 @@ inline constexpr std::uint32_t no_retry_after = 0xffff'ffff;
 inline constexpr std::uint8_t version_highest = 1;
 inline constexpr std::uint8_t version_lowest = 1;
 
-/// What one side tells the other; the defaults are what is assumed before it was told.
-struct wire_settings {
+/// What one side takes; the defaults are what is assumed before it was told.
+struct wire_limits {
     std::uint32_t frame_max = 147'456;
     std::uint32_t calls_max = 128;
     std::uint32_t message_max = 4'194'304;
     std::uint32_t window = 65'536;
     std::uint32_t keep_alive_ms = 0;
     std::uint32_t handles_max = 0;
+};
+
+/// What one side tells the other.
+struct wire_settings : wire_limits {
     std::string software;
 };
 
@@ -180,7 +184,7 @@ protected:
 class frame_reader {
 public:
     /// `ours` is what this side announces: its limits bound what is taken.
-    explicit frame_reader(const wire_settings& ours);
+    explicit frame_reader(const wire_limits& ours);
 
     /// Parses `bytes`. The same bytes in other portions give the same events, and the same fault
     /// behind the same event. An event must not call back into the reader.

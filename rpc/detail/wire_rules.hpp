@@ -73,18 +73,18 @@ constexpr const frame_rule& rule_of(frame_type type) noexcept {
 struct setting_rule {
     std::uint16_t id;
     std::string_view name;
-    std::uint32_t wire_settings::* field;
+    std::uint32_t wire_limits::* field;
     std::uint32_t least;
     std::uint32_t most;
 };
 
 inline constexpr std::array<setting_rule, 6> setting_rules = {{
-    {1, "frame_max", &wire_settings::frame_max, 16'384, 16'777'215},
-    {2, "calls_max", &wire_settings::calls_max, 128, 65'536},
-    {3, "message_max", &wire_settings::message_max, 65'536, 67'108'864},
-    {4, "window", &wire_settings::window, 65'536, 16'777'216},
-    {5, "keep_alive", &wire_settings::keep_alive_ms, 0, any_u32},
-    {6, "handles_max", &wire_settings::handles_max, 0, 16},
+    {1, "frame_max", &wire_limits::frame_max, 16'384, 16'777'215},
+    {2, "calls_max", &wire_limits::calls_max, 128, 65'536},
+    {3, "message_max", &wire_limits::message_max, 65'536, 67'108'864},
+    {4, "window", &wire_limits::window, 65'536, 16'777'216},
+    {5, "keep_alive", &wire_limits::keep_alive_ms, 0, any_u32},
+    {6, "handles_max", &wire_limits::handles_max, 0, 16},
 }};
 inline constexpr std::uint16_t software_id = 7;
 

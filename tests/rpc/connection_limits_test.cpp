@@ -9,6 +9,7 @@
 #include "../support/settle.hpp"
 
 #include <conduit/channels/unix_stream.hpp>
+#include <conduit/rpc/detail/connection_terms.hpp>
 #include <conduit/rpc/detail/shared_limits.hpp>
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/clock.hpp>
@@ -269,11 +270,11 @@ bytes spin_frame(std::uint32_t stream, std::uint32_t microseconds, std::uint64_t
 }
 
 struct spinning_server {
-    explicit spinning_server(const rpc::connection_options& options = {})
-        : spinning_server(make_memory_stream_pair(), options) {}
-    spinning_server(memory_stream_ends ends, const rpc::connection_options& options)
+    explicit spinning_server(connection_terms terms = {})
+        : spinning_server(make_memory_stream_pair(), std::move(terms)) {}
+    spinning_server(memory_stream_ends ends, connection_terms terms)
         : offers(held_ends<memory_stream_ends>::table_of(service)),
-          server(any_stream(std::move(ends.first)), offers, options),
+          server(any_stream(std::move(ends.first)), offers, std::move(terms)),
           peer(any_stream(std::move(ends.second))) {}
 
     holder_service service;
@@ -301,7 +302,9 @@ CO_TEST_CASE("a server whose calls wait too long refuses those that waited longe
     real_kernel_only();
     const auto limits = std::make_shared<shared_limits>(amounts{no_limit, no_limit, no_limit},
                                                         clock::duration(1ms));
-    spinning_server with(rpc::connection_options().share(limits->user("")));
+    connection_terms terms;
+    terms.user = limits->user("");
+    spinning_server with(std::move(terms));
     constexpr std::uint32_t calls = 60;
     bytes sent = greeting();
     for (std::uint32_t i = 0; i < calls; ++i) sent = joined({sent, spin_frame(i, 3000)});

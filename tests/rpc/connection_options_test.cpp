@@ -33,7 +33,6 @@ TEST_CASE("a connection is bounded unless told otherwise", "[rpc][connection_opt
     REQUIRE_FALSE(usual.handles().allows(handle_type::unix_socket));
     REQUIRE(usual.keep_alive() == 0ms);
     REQUIRE(usual.greeting_within() == 5s);
-    REQUIRE(usual.shared() == nullptr);
     REQUIRE(told.calls_max() == 200);
     REQUIRE(told.message_max() == 70'000);
     REQUIRE(told.window() == 80'000);
