@@ -46,6 +46,8 @@ public:
     virtual task<result<credentials>> peer_credentials();
     /// The name that the peer has proved to have; empty where it proved none.
     virtual std::string peer_name() const { return {}; }
+    /// Why it fails, where it knows more than its errors say; empty else.
+    virtual std::string failure_text() const { return {}; }
     /// Whether send() takes handles along.
     virtual bool carries_handles() const noexcept { return false; }
     virtual io_handle* source_handle() noexcept { return nullptr; }
@@ -103,6 +105,9 @@ public:
     /// The name that the peer has proved to have, by a certificate (tls_stream.hpp); empty where
     /// it proved none.
     std::string peer_name() { return inside().peer_name(); }
+
+    /// Why it fails, in a line, where it knows more than its errors say, as TLS does; empty else.
+    std::string failure_text() { return inside().failure_text(); }
 
     /// Closes both directions now rather than in the destructor.
     void close() noexcept {
@@ -252,6 +257,14 @@ public:
     std::string peer_name() const override {
         if constexpr (requires { stream_.peer_name(); }) {
             return stream_.peer_name();
+        } else {
+            return {};
+        }
+    }
+
+    std::string failure_text() const override {
+        if constexpr (requires { stream_.failure_text(); }) {
+            return stream_.failure_text();
         } else {
             return {};
         }

@@ -17,9 +17,7 @@ public:
             case tls_errc::not_tls: return "the peer does not speak TLS";
             case tls_errc::old_version: return "the peer does not offer TLS 1.3";
             case tls_errc::broken_rules: return "what came is no proper TLS";
-            case tls_errc::too_many_answers:
-                return "the peer asks for answers and reads none: more than 16384 bytes of them "
-                       "wait (answers_max)";
+            case tls_errc::too_many_answers: return "the peer asks for answers and reads none";
             case tls_errc::certificate_missing: return "the peer showed no certificate";
             case tls_errc::certificate_expired: return "the certificate of the peer has expired";
             case tls_errc::certificate_not_yet_valid:

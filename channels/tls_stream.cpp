@@ -226,7 +226,11 @@ void tls_session::note_answers(std::size_t before) {
     const std::size_t after = engine_.output_size();
     if (after <= before) return;
     answers_ = has_unsent() ? answers_ + after - before : 0;
-    if (answers_ > answers_max) engine_.fail(tls_errc::too_many_answers);
+    if (answers_ > answers_max) {
+        engine_.fail(tls_errc::too_many_answers, std::to_string(answers_) +
+                                                     " bytes of them wait, of at most " +
+                                                     std::to_string(answers_max) + ": answers_max");
+    }
     flush_later();
 }
 
@@ -429,6 +433,11 @@ bool tls_stream::is_open() const noexcept { return session_ != nullptr && sessio
 std::optional<tls_certificate> tls_stream::peer_certificate() const {
     if (session_ == nullptr) return std::nullopt;
     return session_->engine().peer_certificate();
+}
+
+std::string tls_stream::failure_text() const {
+    if (session_ == nullptr || !session_->engine().failure()) return {};
+    return session_->engine().why();
 }
 
 std::string tls_stream::peer_name() const {

@@ -115,6 +115,9 @@ public:
     /// where it showed none.
     std::string peer_name() const;
 
+    /// Why it is of no use any more, in a line; empty where TLS has not failed.
+    std::string failure_text() const;
+
 private:
     friend class tls_session;
     explicit tls_stream(std::shared_ptr<tls_session> session) noexcept
