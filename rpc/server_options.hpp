@@ -42,10 +42,10 @@ public:
     /// The same for connection_options::handles_held_max(): 256.
     server_options& handles_held_max(std::size_t n) noexcept { return set(handles_held_max_, n); }
 
-    /// How long calls may wait until they begin, when that is no burst; 50 ms. Where all calls of
-    /// ten times as long have waited for more, those that waited for twice as long are refused
-    /// with resource_exhausted and told when to come back: what is served is served in time. Zero:
-    /// never.
+    /// How long calls may wait until they begin, when that is no burst; 50 ms. Where for ten times
+    /// as long there was always one that had waited for more, those that have are refused with
+    /// resource_exhausted and told when to come back, and of the others the newest begin first:
+    /// what is served is served in time. Zero: never.
     server_options& queue_target(std::chrono::milliseconds time) noexcept {
         return set(queue_target_, time);
     }

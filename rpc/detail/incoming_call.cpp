@@ -97,7 +97,7 @@ bool incoming_call::is_its_turn() const noexcept {
 }
 
 fair_gate::turn_operation incoming_call::until_turn() noexcept {
-    return on_->gate()->until_turn(on_->turns());
+    return on_->gate()->until_turn(on_->turns(), complete_);
 }
 
 bool incoming_call::begin_run() {
@@ -123,7 +123,10 @@ bool incoming_call::is_worth_beginning() {
     }
     queue_guard* guard = on_->queue();
     const clock::duration waited = started_ - complete_;
-    if (guard == nullptr || method_row_->essential || !guard->refuses(waited, started_)) [[likely]]
+    if (guard == nullptr || method_row_->essential) [[likely]]
+        return true;
+    if (on_->gate() == nullptr) guard->note(waited, started_);
+    if (!guard->refuses(waited, started_)) [[likely]]
         return true;
     using std::chrono::milliseconds;
     const auto count = [](clock::duration time) {

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Tells a burst of calls from a queue that stands: where all calls of an interval have waited for
-// longer than they should, those that waited for too long are refused until the queue is gone.
+// Tells a burst of calls from a queue that stands: where for an interval there was always a call
+// that had waited for longer than it should, those that have are refused until the queue is gone.
 // Refusing costs little, so what is served is served in time. (The idea is CoDel's, RFC 8289.)
 //
 //     queue_guard guard(50ms);
+//     guard.note(waited, now);                            // of the call that has waited longest
 //     if (guard.refuses(waited, now)) ...                 // instead of beginning the call
 
 #pragma once
 
 #include <conduit/runtime/clock.hpp>
-
-#include <algorithm>
 
 namespace conduit::rpc::detail {
 
@@ -20,17 +19,31 @@ public:
     /// How long calls may wait; zero: as long as they do.
     explicit queue_guard(clock::duration target) noexcept : target_(target) {}
 
-    /// Whether a call that has waited so long is to be refused.
-    bool refuses(clock::duration waited, clock::time_point now) noexcept {
-        if (target_ <= clock::duration::zero()) return false;
-        if (now >= interval_end_) {
-            stands_ = least_ > target_;
-            least_ = waited;
-            interval_end_ = now + interval();
-        } else {
-            least_ = std::min(least_, waited);
+    /// How long the call has waited that waits longest, or is begun where they begin as they came.
+    void note(clock::duration waited, clock::time_point now) noexcept {
+        if (is_stale(now)) {
+            stands_ = false;
+            other_since_ = clock::time_point::max();
         }
-        return stands_ && waited > 2 * target_;
+        noted_ = now;
+        // As long as it stands it is kept near the target.
+        const bool is_otherwise = stands_ ? waited <= target_ / 2 : waited > target_;
+        if (!is_otherwise) {
+            other_since_ = clock::time_point::max();
+        } else if (other_since_ == clock::time_point::max()) {
+            other_since_ = now;
+        } else if (now - other_since_ >= (stands_ ? 2 * target_ : interval())) {
+            stands_ = !stands_ && target_ > clock::duration::zero();
+            other_since_ = clock::time_point::max();
+        }
+    }
+
+    /// Whether there is more to do than time. The newest calls are the best to begin then: those
+    /// who made the others may have given up, or will have when they are answered.
+    bool stands(clock::time_point now) const noexcept { return stands_ && !is_stale(now); }
+    /// Whether a call that has waited so long is to be refused.
+    bool refuses(clock::duration waited, clock::time_point now) const noexcept {
+        return waited > target_ && stands(now);
     }
 
     clock::duration target() const noexcept { return target_; }
@@ -38,9 +51,12 @@ public:
     clock::duration interval() const noexcept { return 10 * target_; }
 
 private:
+    /// For so long nobody has waited.
+    bool is_stale(clock::time_point now) const noexcept { return now - noted_ > interval(); }
+
     clock::duration target_;
-    clock::duration least_{};  // that a call of this interval waited
-    clock::time_point interval_end_{};
+    clock::time_point other_since_ = clock::time_point::max();  // that it looks otherwise
+    clock::time_point noted_{};
     bool stands_ = false;
 };
 

@@ -78,7 +78,7 @@ server_state::server_state(server_options options, std::shared_ptr<server_team> 
       limits_(std::make_shared<shared_limits>(
           amounts{options_.memory_max(), options_.calls_max(), options_.handles_held_max()},
           options_.queue_target())),
-      gate_(options_.turn_time()),
+      gate_(options_.turn_time(), &limits_->queue),
       describes_(offers_),
       statistics_(std::make_unique<call_statistics>()),
       stats_([this] { return stats(); }),
@@ -87,7 +87,7 @@ server_state::server_state(server_options options, std::shared_ptr<server_team> 
       places_(team_ != nullptr ? team_->places() : std::make_shared<server_places>(options_)),
       connections_(scheduler::current().guests().group_context()),
       listeners_(scheduler::current().guests().group_context()) {
-    limits_->gate = &gate_;
+    if (options_.turn_time() > clock::duration::zero()) limits_->gate = &gate_;
     add(row_of<describer>(), &describes_);
     add(row_of<health>(), &health_);
     add(row_of<rpc::stats>(), &stats_);

@@ -17,6 +17,7 @@
 using namespace conduit;
 using namespace std::chrono_literals;
 using rpc::detail::fair_gate;
+using rpc::detail::queue_guard;
 using rpc::detail::turn_queue;
 
 namespace {
@@ -25,7 +26,7 @@ namespace {
 task<> call(fair_gate& gate, turn_queue& turns, char name, std::string& begun,
             clock::duration takes) {
     if (!gate.is_open(turns)) {
-        co_await gate.until_turn(turns);
+        co_await gate.until_turn(turns, clock::now());
     }
     begun += name;
     gate.note_end(clock::now() + takes);
@@ -89,4 +90,32 @@ CO_TEST_CASE("without a slice nobody waits", "[rpc][fair_gate]") {
     std::string begun;
     co_await call(gate, one, 'a', begun, 1h);
     REQUIRE(gate.is_open(one));
+}
+
+CO_TEST_CASE("where the queue stands the newest call goes first, and old ones are let out",
+             "[rpc][fair_gate][overload]") {
+    queue_guard guard(1h);
+    fair_gate gate(1ms, &guard);
+    turn_queue one;
+    std::string begun;
+    const clock::time_point now = clock::now();
+    guard.note(2h, now);
+    guard.note(2h, now + 10h);  // all of an interval
+    const auto waiting = [](fair_gate& at, turn_queue& turns, char name, std::string& into,
+                            clock::time_point came) -> task<> {
+        co_await at.until_turn(turns, came);
+        into += name;
+        at.note_end(clock::now() + 1h);  // longer than a slice: one at a time
+    };
+    scope.spawn(waiting(gate, one, 'x', begun, now - 3h));
+    scope.spawn(waiting(gate, one, 'y', begun, now - 2h));
+    scope.spawn(waiting(gate, one, 'a', begun, now - 50min));
+    scope.spawn(waiting(gate, one, 'b', begun, now - 40min));
+    scope.spawn(waiting(gate, one, 'c', begun, now - 35min));
+    const bool stood = guard.stands(now);
+    co_await scope.join();
+    REQUIRE(stood);
+    REQUIRE(begun.size() == 5);
+    // In simulation what may go on does so in any order.
+    if (scheduler::current().backend_name() != "sim") REQUIRE(begun == "xycba");
 }
