@@ -23,6 +23,7 @@ void server_counters::add(const server_counters& more) noexcept {
     accepted += more.accepted;
     refused += more.refused;
     pushed_out += more.pushed_out;
+    handshakes_failed += more.handshakes_failed;
     ended += more.ended;
     for (std::size_t i = 0; i < ended_by_reason.size(); ++i) {
         ended_by_reason[i] += more.ended_by_reason[i];

@@ -51,10 +51,11 @@ enum class health_state : std::uint8_t;  // health.hpp
 
 /// What happened at a server so far, all of which only grows.
 struct server_counters {
-    std::uint64_t accepted = 0;    // connections that came, also those that were refused
-    std::uint64_t refused = 0;     // of users who may not, or beyond a limit
-    std::uint64_t pushed_out = 0;  // strangers that gave up their place to others
-    std::uint64_t ended = 0;       // connections, for whatever reason
+    std::uint64_t accepted = 0;           // connections that came, also those that were refused
+    std::uint64_t refused = 0;            // of users who may not, or beyond a limit
+    std::uint64_t pushed_out = 0;         // strangers that gave up their place to others
+    std::uint64_t ended = 0;              // connections, for whatever reason
+    std::uint64_t handshakes_failed = 0;  // of TLS, also those that took too long
     /// The same by the reason that went over the wire, or would have: see GOAWAY in
     /// docs/reference/wire-protocol.md.
     std::array<std::uint64_t, 16> ended_by_reason{};

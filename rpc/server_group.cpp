@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/rpc/detail/server_state.hpp>
 #include <conduit/rpc/detail/server_team.hpp>
+#include <conduit/rpc/detail/sets_when_gone.hpp>
 #include <conduit/rpc/server_group.hpp>
 #include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/clock.hpp>
@@ -141,6 +142,8 @@ public:
     }
     task<drain_outcome> drain();
     task<server_counters> counters();
+    task<server_stats> stats() { return team_->stats(); }
+    void set_health(std::string service, health_state state);
     std::size_t connections_now() const { return team_->places()->connections(); }
 
 private:
@@ -220,8 +223,8 @@ task<drain_outcome> group_state::drain() {
         co_return outcome_;
     }
     draining_ = true;
+    const sets_when_gone tells(drained_);
     co_await drain_all();
-    drained_.set();
     co_return outcome_;
 }
 
@@ -251,6 +254,14 @@ task<drain_outcome> group_state::drain_worker(std::size_t index) {
         if (!is_stop(ended.code())) throw;
     }
     co_return co_await unstopped(on(worker(index), cut_there(team_, index)), "rpc worker cut");
+}
+
+void group_state::set_health(std::string service, health_state state) {
+    const auto set = [name = std::move(service), state](server_state& server) {
+        server.set_health(name, state);
+    };
+    if (!started_) return offers_->push_back(set);
+    for (std::size_t i = 0; i < team_->size(); ++i) team_->tell(i, set);
 }
 
 task<server_counters> group_state::counters() {
@@ -306,5 +317,11 @@ task<drain_outcome> server_group::drain() { return state_->drain(); }
 std::size_t server_group::connections_now() const { return state_->connections_now(); }
 
 task<server_counters> server_group::counters() { return state_->counters(); }
+
+task<server_stats> server_group::stats() { return state_->stats(); }
+
+void server_group::set_health(std::string service, health_state state) {
+    state_->set_health(std::move(service), state);
+}
 
 }  // namespace conduit::rpc

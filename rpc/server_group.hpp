@@ -16,10 +16,12 @@
 
 #include <conduit/channels/address.hpp>
 #include <conduit/rpc/drain_outcome.hpp>
+#include <conduit/rpc/health.hpp>
 #include <conduit/rpc/interface.hpp>
 #include <conduit/rpc/server.hpp>
 #include <conduit/rpc/server_options.hpp>
 #include <conduit/rpc/service_table.hpp>
+#include <conduit/rpc/stats.hpp>
 #include <conduit/runtime/runtime.hpp>
 #include <conduit/runtime/task.hpp>
 
@@ -50,7 +52,8 @@ class server_state;
 /// are counted at each call, where workers would wait for each other. Interceptors are called on
 /// all workers, several at a time.
 ///
-/// conduit.health and conduit.stats tell of the worker that serves the connection they came over.
+/// conduit.health and conduit.stats tell of the whole group, whichever worker is asked: to add up
+/// what all have done it waits for each of them to come round.
 ///
 /// It belongs to the scheduler that it was made on, which may be a worker; the runtime must outlive
 /// it. Destroying it has each worker close everything and destroy its objects, at once but not
@@ -102,6 +105,12 @@ public:
     std::size_t connections_now() const;
     /// Of all workers together.
     task<server_counters> counters();
+    /// Of those that serve.
+    task<server_stats> stats();
+
+    /// As server::set_health(), on all workers; on others than this one, soon. Not while the first
+    /// listen() is under way.
+    void set_health(std::string service, health_state state);
 
 private:
     /// What the table refers to, and its owner.

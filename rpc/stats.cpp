@@ -223,6 +223,7 @@ void server_stats::add(const server_stats& other) {
     ended += other.ended;
     bytes_received += other.bytes_received;
     bytes_sent += other.bytes_sent;
+    handshakes_failed += other.handshakes_failed;
 }
 
 std::string to_prometheus(const server_stats& said) {
@@ -246,14 +247,19 @@ std::string to_prometheus(const server_stats& said) {
                said.pushed_out);
     out.number("conduit_connections_ended_total", "counter",
                "Connections that have ended, for whatever reason.", said.ended);
+    out.number("conduit_tls_handshakes_failed_total", "counter",
+               "Connections whose TLS handshake failed or took too long.", said.handshakes_failed);
     out.number("conduit_received_bytes_total", "counter", "Bytes that came.", said.bytes_received);
     out.number("conduit_sent_bytes_total", "counter", "Bytes that were sent.", said.bytes_sent);
     return out.take();
 }
 
-task<server_stats> stats_service::now() { co_return current_(); }
+task<server_stats> stats_service::now() { return current_(); }
 
-task<std::string> stats_service::prometheus() { co_return to_prometheus(current_()); }
+task<std::string> stats_service::prometheus() {
+    const server_stats said = co_await current_();
+    co_return to_prometheus(said);
+}
 
 namespace detail {
 

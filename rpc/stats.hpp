@@ -75,6 +75,7 @@ struct server_stats {
     std::uint64_t ended = 0;       // connections, for whatever reason
     std::uint64_t bytes_received = 0;
     std::uint64_t bytes_sent = 0;
+    std::uint64_t handshakes_failed = 0;  // of TLS
 
     bool operator==(const server_stats&) const = default;
 
@@ -103,16 +104,17 @@ constexpr auto conduit_methods(contract<stats>) {
         method<&stats::prometheus>().idempotent().text("The same as text for Prometheus."));
 }
 
-/// Says what `now` says. A server has one.
+/// Says what `now` says. A server has one; that of a group adds up those of all workers.
 class stats_service final : public stats {
 public:
-    explicit stats_service(std::function<server_stats()> current) : current_(std::move(current)) {}
+    explicit stats_service(std::function<task<server_stats>()> current)
+        : current_(std::move(current)) {}
 
     task<server_stats> now() override;
     task<std::string> prometheus() override;
 
 private:
-    std::function<server_stats()> current_;
+    std::function<task<server_stats>()> current_;
 };
 
 namespace detail {

@@ -45,12 +45,14 @@ std::string user_of(const tcp_stream& peer) {
 
 task<result<any_stream>> refused_opening(std::error_code why) { co_return why; }
 
-task<result<any_stream>> with_tls(any_stream over, std::shared_ptr<const tls_context> context) {
+task<result<any_stream>> with_tls(any_stream over, std::shared_ptr<const tls_context> context,
+                                  server_state& at) {
     any_stream own = std::move(over);
     const std::shared_ptr<const tls_context> by = std::move(context);
     auto accepted = co_await tls_stream::accept(std::move(own), *by);
-    if (!accepted) co_return accepted.error();
-    co_return any_stream(std::move(*accepted));
+    if (accepted) co_return any_stream(std::move(*accepted));
+    at.note_handshake(accepted.error());
+    co_return accepted.error();
 }
 
 task<result<any_stream>> arrived(unix_stream::in_transit moving) {
@@ -66,34 +68,40 @@ task<result<any_stream>> arrived(unique_fd moving) {
 }
 
 task<result<any_stream>> arrived_with_tls(unique_fd moving,
-                                          std::shared_ptr<const tls_context> context) {
+                                          std::shared_ptr<const tls_context> context,
+                                          server_state& at) {
     const std::shared_ptr<const tls_context> by = std::move(context);
     auto stream = tcp_stream::adopt(std::move(moving));
     if (!stream) co_return stream.error();
     any_stream plain(std::move(*stream));
-    co_return co_await with_tls(std::move(plain), by);
+    co_return co_await with_tls(std::move(plain), by, at);
 }
 
 template <class Moving, class Arrive>
 opener opens_there(result<Moving> departed, const Arrive& arrive) {
-    if (!departed) return [why = departed.error()] { return refused_opening(why); };
+    if (!departed) {
+        return [why = departed.error()](server_state&) { return refused_opening(why); };
+    }
     auto moving = std::make_shared<Moving>(std::move(*departed));
-    return [moving, arrive] { return arrive(std::move(*moving)); };
+    return [moving, arrive](server_state& there) { return arrive(std::move(*moving), there); };
 }
 
 opener leave(unix_stream peer) {
-    return opens_there(peer.depart(),
-                       [](unix_stream::in_transit moving) { return arrived(std::move(moving)); });
+    return opens_there(peer.depart(), [](unix_stream::in_transit moving, server_state&) {
+        return arrived(std::move(moving));
+    });
 }
 
 opener leave(tcp_stream peer, std::shared_ptr<const tls_context> context) {
     if (context == nullptr) {
-        return opens_there(peer.detach(),
-                           [](unique_fd moving) { return arrived(std::move(moving)); });
+        return opens_there(peer.detach(), [](unique_fd moving, server_state&) {
+            return arrived(std::move(moving));
+        });
     }
-    return opens_there(peer.detach(), [by = std::move(context)](unique_fd moving) {
-        return arrived_with_tls(std::move(moving), by);
-    });
+    return opens_there(peer.detach(),
+                       [by = std::move(context)](unique_fd moving, server_state& there) {
+                           return arrived_with_tls(std::move(moving), by, there);
+                       });
 }
 
 /// One more listener, for as long as it lives.
@@ -234,7 +242,7 @@ void server_state::take_or_hand_over(tcp_stream peer, std::string name, std::str
     }
     any_stream stream(std::move(peer));
     if (options_.tls() == nullptr) return take(std::move(stream), std::move(name), std::move(user));
-    take(with_tls(std::move(stream), options_.tls()), std::move(name), std::move(user));
+    take(with_tls(std::move(stream), options_.tls(), *this), std::move(name), std::move(user));
 }
 
 /// Each record is a client. What is none is counted and left.
@@ -268,7 +276,8 @@ task<void> server_state::take_hellos(std::string path, fifo_record_reader hellos
 void server_state::take_hello(const std::string& pair, std::string name) {
     const std::size_t there = next_worker();
     if (there == index_) return take(open_named_pair(pair), std::move(name), std::string());
-    hand_over(there, [pair] { return open_named_pair(pair); }, std::move(name), std::string());
+    const auto open = [pair](server_state&) { return open_named_pair(pair); };
+    hand_over(there, open, std::move(name), std::string());
 }
 
 std::size_t server_state::listen_at_inherited() {

@@ -2,6 +2,7 @@
 #include <conduit/channels/detail/quoted.hpp>
 #include <conduit/rpc/detail/connection_terms.hpp>
 #include <conduit/rpc/detail/server_state.hpp>
+#include <conduit/rpc/detail/sets_when_gone.hpp>
 #include <conduit/rpc/detail/shared_limits.hpp>
 #include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
@@ -33,6 +34,8 @@ task<result<any_stream>> opened(any_stream stream) {
 bool is_harmless(goaway_reason reason) noexcept {
     return reason == goaway_reason::shutdown || reason == goaway_reason::draining;
 }
+
+task<server_stats> stats_of_one(const server_state& server) { co_return server.stats(); }
 
 /// Tells the peer why, and waits until it has read that: closing earlier could take it back.
 task<void> turn_away(task<result<any_stream>> opening, std::string why) {
@@ -81,7 +84,7 @@ server_state::server_state(server_options options, std::shared_ptr<server_team> 
       gate_(options_.turn_time(), &limits_->queue),
       describes_(offers_),
       statistics_(std::make_unique<call_statistics>()),
-      stats_([this] { return stats(); }),
+      stats_([this] { return stats_of_all(); }),
       team_(std::move(team)),
       index_(index),
       places_(team_ != nullptr ? team_->places() : std::make_shared<server_places>(options_)),
@@ -295,7 +298,7 @@ void server_state::hand_over(std::size_t there, opener open, std::string name, s
     ++counters_.accepted;
     std::string why;
     std::shared_ptr<server_place> place = place_for(std::move(user), there, why);
-    if (place == nullptr) return turn_down(open(), name, std::move(why));
+    if (place == nullptr) return turn_down(open(*this), name, std::move(why));
     team_->tell(there,
                 [open = std::move(open), name = std::move(name), place = std::move(place)](
                     server_state& other) mutable { other.begin(open, name, std::move(place)); });
@@ -304,9 +307,9 @@ void server_state::hand_over(std::size_t there, opener open, std::string name, s
 void server_state::begin(const opener& open, const std::string& name,
                          std::shared_ptr<server_place> place) noexcept {
     try {
-        if (draining_) return turn_down(open(), name, "the server is ending");
+        if (draining_) return turn_down(open(*this), name, "the server is ending");
         begin();
-        begin(open(), name, std::move(place));
+        begin(open(*this), name, std::move(place));
     } catch (const std::bad_alloc&) {
         ++counters_.refused;
     }
@@ -360,6 +363,7 @@ task<drain_outcome> server_state::drain() {
         co_return outcome_;
     }
     draining_ = true;
+    const sets_when_gone tells(over_);
     begin();
     health_.end_all();
     changed_.set();
@@ -379,7 +383,6 @@ task<drain_outcome> server_state::drain() {
     cut_off();
     co_await listeners_.join();
     co_await connections_.join();
-    over_.set();
     co_return outcome_;
 }
 
@@ -408,6 +411,15 @@ server_counters server_state::counters() const {
     return sum;
 }
 
+task<server_stats> server_state::stats_of_all() {
+    if (team_ != nullptr) return team_->stats();
+    return stats_of_one(*this);
+}
+
+void server_state::note_handshake(std::error_code failure) noexcept {
+    if (failure != errc::cancelled) ++counters_.handshakes_failed;
+}
+
 server_stats server_state::stats() const {
     server_stats said = stats_of(*statistics_);
     const server_counters sum = counters();
@@ -419,6 +431,7 @@ server_stats server_state::stats() const {
     said.ended = sum.ended;
     said.bytes_received = sum.connections.bytes_received;
     said.bytes_sent = sum.connections.bytes_sent;
+    said.handshakes_failed = sum.handshakes_failed;
     return said;
 }
 

@@ -29,6 +29,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace conduit::rpc::detail {
@@ -70,6 +71,10 @@ public:
     std::size_t calls_served_now() const noexcept;
     server_counters counters() const;
     server_stats stats() const;
+    /// Of its whole team, where it has one.
+    task<server_stats> stats_of_all();
+    /// A client could not be shaken hands with.
+    void note_handshake(std::error_code failure) noexcept;
     void set_health(std::string service, health_state state) {
         health_.set(std::move(service), state);
     }

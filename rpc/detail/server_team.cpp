@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/rpc/detail/server_state.hpp>
 #include <conduit/rpc/detail/server_team.hpp>
+#include <conduit/runtime/context.hpp>
+#include <conduit/runtime/on.hpp>
 #include <conduit/runtime/runtime.hpp>
 
 #include <new>
+#include <system_error>
 #include <utility>
 
 namespace conduit::rpc::detail {
@@ -18,6 +21,25 @@ server_options shares_of(server_options options, std::size_t workers) {
     options.memory_max(share_of(options.memory_max(), workers));
     options.handles_held_max(share_of(options.handles_held_max(), workers));
     return options;
+}
+
+task<server_stats> stats_there(std::shared_ptr<server_team> team, std::size_t index) {
+    const std::shared_ptr<server_state> server = team->at(index).state;
+    co_return server != nullptr ? server->stats() : server_stats();
+}
+
+task<server_stats> stats_of(std::shared_ptr<server_team> team) {
+    const std::shared_ptr<server_team> own = std::move(team);
+    server_stats sum;
+    for (std::size_t i = 0; i < own->size(); ++i) {
+        try {
+            const server_stats of_one = co_await on(*own->at(i).where, stats_there(own, i));
+            sum.add(of_one);
+        } catch (const std::system_error& gone) {
+            if (gone.code() != errc::cancelled || stop_requested()) throw;
+        }
+    }
+    co_return sum;
 }
 
 }  // namespace
@@ -36,6 +58,8 @@ bool server_team::tell(std::size_t index, std::function<void(server_state&)> wha
         if (state != nullptr) what(*state);
     });
 }
+
+task<server_stats> server_team::stats() { return stats_of(shared_from_this()); }
 
 void server_team::room_was_made() noexcept {
     if (!lead_waits_.exchange(false)) return;

@@ -8,6 +8,7 @@
 #include <conduit/channels/any_stream.hpp>
 #include <conduit/rpc/detail/server_places.hpp>
 #include <conduit/rpc/server_options.hpp>
+#include <conduit/rpc/stats.hpp>
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/result.hpp>
 #include <conduit/runtime/scheduler.hpp>
@@ -28,9 +29,9 @@ namespace conduit::rpc::detail {
 
 class server_state;
 
-/// Opens, on the scheduler where it is called, a stream that came on another one. Called once;
-/// never called it closes what came.
-using opener = std::function<task<result<any_stream>>()>;
+/// Opens, for a server on whose scheduler it is called, a stream that came on another one. Called
+/// once; never called it closes what came.
+using opener = std::function<task<result<any_stream>>(server_state& there)>;
 
 class server_team : public std::enable_shared_from_this<server_team> {
 public:
@@ -57,6 +58,9 @@ public:
 
     /// Calls `what` on a member's thread, if it is there. False where its scheduler has ended.
     bool tell(std::size_t index, std::function<void(server_state&)> what);
+
+    /// What all members that are there have done, added up. For any of them.
+    task<server_stats> stats();
 
     /// The lead waits for room for a stranger, from before it looks whether there is some.
     void lead_waits() noexcept { lead_waits_.store(true); }

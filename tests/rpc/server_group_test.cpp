@@ -4,17 +4,19 @@
 #include "../support/child.hpp"
 #include "../support/co_test.hpp"
 #include "../support/rpc_subject.hpp"
+#include "../support/settle.hpp"
 #include "../support/temp_dir.hpp"
 
 #include <conduit/channels/unix_listener.hpp>
 #include <conduit/channels/unix_stream.hpp>
 #include <conduit/rpc/connect.hpp>
+#include <conduit/rpc/health.hpp>
+#include <conduit/rpc/stats.hpp>
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/runtime.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/task_scope.hpp>
-#include <conduit/runtime/timer.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -115,7 +117,7 @@ task<result<void, rpc::fault>> try_hold(located& there) {
 }
 
 task<> until_holding(const tally& all, int count) {
-    while (all.holding.load() < count) co_await sleep_for(1ms);
+    while (all.holding.load() < count) co_await test::come_round();
 }
 
 task<> deal_out(std::string where, rpc::server_group& group, tally& all) {
@@ -132,6 +134,49 @@ task<> deal_out(std::string where, rpc::server_group& group, tally& all) {
     CHECK(counters.accepted == 4);
     CHECK(counters.connections.calls_served == 8);
     CHECK(all.astray == 0);
+}
+
+std::uint64_t calls_of(const rpc::server_stats& said, std::string_view method) {
+    for (const rpc::method_stats& each : said.methods) {
+        if (each.method == method) return each.ended();
+    }
+    return 0;
+}
+
+task<> tell_of_all(runtime& workers, const test::temp_dir& folder) {
+    const std::string where = "unix:" + folder.path("s");
+    tally all;
+    rpc::server_group group(workers);
+    offer_located(group, all);
+    group.set_health("before", rpc::health_state::serving);
+    co_await group.listen(where);
+    const clients here = co_await connect_some(where, 4);
+    auto numbers = co_await rpc::connect<rpc::stats>(where);  // at one worker,
+    auto state = co_await rpc::connect<rpc::health>(where);   // at the other
+    auto state_too = co_await rpc::connect<rpc::health>(where);
+    const rpc::server_stats said = co_await numbers->now();
+    const std::string text = co_await numbers->prometheus();
+    const rpc::server_stats own = co_await group.stats();
+    const auto before = co_await state->check("before");
+    const auto before_too = co_await state_too->check("before");
+    const auto located_there = co_await state->check("test.located.v1");
+    group.set_health("test.located.v1", rpc::health_state::not_serving);
+    co_await group.stats();  // comes by on each worker behind that
+    const auto after = co_await state->check("test.located.v1");
+    const auto after_too = co_await state_too->check("test.located.v1");
+    CHECK(calls_of(said, "test.located.v1/number") == 4);
+    CHECK(said.connections_now == 7);
+    CHECK(said.accepted == 7);
+    CHECK(said.limits.at("calls_max") == 0);
+    CHECK(text.find("conduit_connections 7\n") != std::string::npos);
+    CHECK(calls_of(own, "test.located.v1/number") == 4);
+    CHECK(calls_of(own, "conduit.stats/now") == 1);
+    CHECK(before == rpc::health_state::serving);
+    CHECK(before_too == rpc::health_state::serving);
+    CHECK(located_there == rpc::health_state::serving);
+    CHECK(after == rpc::health_state::not_serving);
+    CHECK(after_too == rpc::health_state::not_serving);
+    co_await group.drain();
 }
 
 task<> deal_out_everywhere(runtime& workers, const test::temp_dir& folder) {
@@ -392,6 +437,11 @@ TEST_CASE("connections go to the worker that has the fewest, wherever they come 
 TEST_CASE("who connected and what came along survive the way to another worker",
           "[rpc][server][threads]") {
     on_two_workers(pass_everything);
+}
+
+TEST_CASE("health and numbers are those of the whole group, whichever worker is asked",
+          "[rpc][server][threads][stats]") {
+    on_two_workers(tell_of_all);
 }
 
 TEST_CASE("the limits of connections hold for a group as a whole", "[rpc][server][threads]") {

@@ -13,6 +13,7 @@
 #include <conduit/rpc/detail/wire.hpp>
 #include <conduit/rpc/server.hpp>
 #include <conduit/rpc/try_call.hpp>
+#include <conduit/runtime/task_group.hpp>
 #include <conduit/runtime/within.hpp>
 
 #include <catch2/catch.hpp>
@@ -213,6 +214,28 @@ CO_TEST_CASE("calls that do not end are cut off when the time to drain is over",
     REQUIRE(why.error().code() == rpc::status::unavailable);
     REQUIRE(why.error().may_have_run());
     REQUIRE(there.object.released == 1);
+}
+
+CO_TEST_CASE("who waits for the end of a drain learns of it, also where the drain is taken away",
+             "[rpc][server][cancel]") {
+    const test::temp_dir folder;
+    const std::string where = "unix:" + folder.path("s");
+    test::subject_server there;
+    co_await there.server.listen(where);
+    auto here = co_await test::connect_subject(where);
+    auto held = scope.spawn(test::try_hold(*here));
+    co_await test::until_held(there.object, 1);
+    std::optional<task_group> first(std::in_place);
+    first->spawn(there.server.drain());
+    co_await test::settle();
+    auto second = scope.spawn(there.server.drain());
+    co_await test::settle();
+    const bool was_waiting = !second.is_done();
+    first.reset();
+    co_await second;
+    held.request_stop();
+    co_await held;
+    REQUIRE(was_waiting);
 }
 
 CO_TEST_CASE("a server that is destroyed takes all with it", "[rpc][server][cancel]") {
