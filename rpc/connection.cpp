@@ -36,10 +36,9 @@ connection::connection(any_stream over, const connection_options& options)
     : state_(std::make_unique<detail::connection_state>(std::move(over), nullptr,
                                                         detail::connection_terms(options))) {}
 
-connection::connection(any_stream over, const service_table& offers,
-                       detail::connection_terms terms)
-    : state_(std::make_unique<detail::connection_state>(std::move(over), &offers,
-                                                        std::move(terms))) {}
+connection::connection(any_stream over, const service_table& offers, detail::connection_terms terms)
+    : state_(
+          std::make_unique<detail::connection_state>(std::move(over), &offers, std::move(terms))) {}
 
 connection::~connection() = default;
 

@@ -128,13 +128,13 @@ bool connection_state::open_known(const open_event& event, const their_alias& ca
     if (event.stream >= incoming_.size()) incoming_.resize(event.stream + 1);
     auto call = std::make_unique<incoming_call>(*this, method, event.stream, called.counts);
     incoming_[event.stream].call = call.get();
-    const bool has_place = account_->left(resource::calls) > 0;
+    std::string no_place;
+    if (account_->left(resource::calls) == 0) no_place = account_->text(resource::calls);
     account_->add(resource::calls, 1);
     ++counters_.calls_served;
     if (event.deadline_us) call->set_deadline(*event.deadline_us);
-    if (!has_place && !method.essential) {
-        call->refuse_for(limit::calls_max,
-                         std::string(method.full_name) + ": " + account_->text(resource::calls),
+    if (!no_place.empty() && !method.essential) {
+        call->refuse_for(limit::calls_max, std::string(method.full_name) + ": " + no_place,
                          busy_time);
         return true;
     }
@@ -266,6 +266,9 @@ bool connection_state::data_of_ours(const data_event& event, std::vector<unique_
                                                " came");
     }
     message_inlet& inlet = call->inlet();
+    if (event.message.present && !call->method().response_stream && inlet.has_message()) {
+        return second_result(*call);
+    }
     const auto said = take_message(inlet, event.message, std::move(handles));
     if (said == message_inlet::verdict::taken) return true;
     if (is_flow_error(said)) return flow_error(said, event.stream);
@@ -361,6 +364,10 @@ bool connection_state::on_end(const end_event& event) {
                                                    " gives no handles, and " +
                                                    number(handles->size()) + " came");
         }
+        if (event.has_message && event.status == 0 && !call->method().response_stream &&
+            call->has_result()) {
+            return second_result(*call);
+        }
         if (watcher_ != nullptr) watcher_->answered(*call, event.status);
         call->on_end(event, std::span(*handles));
     } else {
@@ -369,6 +376,11 @@ bool connection_state::on_end(const end_event& event) {
     made_.release(event.stream);
     call_ended();
     return true;
+}
+
+bool connection_state::second_result(const outgoing_call& call) {
+    return end(goaway_reason::protocol,
+               std::string(call.method().full_name) + ": a second result, where a call has one");
 }
 
 // --- the connection ---------------------------------------------------------------------------
@@ -386,13 +398,16 @@ bool connection_state::on_ping(std::uint64_t value) {
 
 /// Of several PINGs the newest alone is answered, so a later one will do.
 bool connection_state::on_pong(std::uint64_t value) {
-    if (last_ping_ != 0 && value >= last_ping_) answered_.set();
+    if (last_ping_ == 0 || value < last_ping_) return true;
+    answered_ = true;
+    moved_.set();
     return true;
 }
 
 bool connection_state::on_goaway(const goaway_event& event) {
     peer_draining_ = true;
-    answered_.set();  // in effect: it makes no more calls
+    answered_ = true;  // in effect: it makes no more calls
+    moved_.set();
     if (event.retry_after_ms != no_retry_after) {
         come_back_after_ = std::chrono::milliseconds(event.retry_after_ms);
     }
@@ -429,8 +444,9 @@ std::optional<std::vector<unique_fd>> connection_state::take_handles(std::uint16
         if (count > ours_.handles_max && !is_over()) hit(limit::handles_max);
         end(goaway_reason::handles,
             "a frame declares " + number(count) + " handles, where " +
-                (count > ours_.handles_max ? "at most " + number(ours_.handles_max) + " are taken"
-                                           : number(handles_.size()) + " came"));
+                (count > ours_.handles_max
+                     ? "at most " + number(ours_.handles_max) + " are taken (handles_max)"
+                     : number(handles_.size()) + " came"));
         return std::nullopt;
     }
     const auto last = handles_.begin() + count;

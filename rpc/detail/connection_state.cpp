@@ -204,7 +204,7 @@ bool connection_state::is_quiet() const noexcept {
 }
 
 void connection_state::note_quiet() noexcept {
-    if (is_quiet()) quiet_.set();
+    if (is_quiet()) moved_.set();
 }
 
 // --- for calls --------------------------------------------------------------------------------
@@ -237,6 +237,19 @@ void connection_state::add_large(message_outlet& outlet) noexcept {
     wake_writer();
 }
 
+bool connection_state::hold_large(std::size_t bytes) noexcept {
+    if (account_->taken(resource::results) == 0) {
+        account_->add(resource::results, bytes);
+        return true;
+    }
+    return account_->take(resource::results, bytes);
+}
+
+void connection_state::release_large(std::size_t bytes) noexcept {
+    account_->give_back(resource::results, bytes);
+    if (!room_waiters_.empty()) make_room_known();
+}
+
 void connection_state::served(std::uint32_t stream, bool useful) noexcept {
     incoming_[stream].call = nullptr;
     account_->give_back(resource::calls, 1);
@@ -247,25 +260,33 @@ void connection_state::served(std::uint32_t stream, bool useful) noexcept {
 
 // --- reading ----------------------------------------------------------------------------------
 
-/// What an idle connection waits in: anything else is in coroutines that end before it is idle,
-/// for all that they have in common with this one costs each connection memory.
+/// What an idle connection waits in. Other waits are in coroutines that have ended when it is idle:
+/// what stands here costs memory for each connection.
 job_coroutine<void> connection_state::read() {
-    co_await learn_peer();
-    reading state = reading::goes_on;
-    while (state == reading::goes_on) {
-        if (reader_.missing() >= worth_reading_in_place && !ending_) {
-            state = co_await read_in_place();
-        } else {
+    for (reading next = reading::begins; next != reading::ended;) {
+        if (next == reading::lent) {
             const auto got = co_await stream_.receive_lent();
-            state = arrived(got);
+            next = arrived(got);
+        } else {
+            next = co_await read_otherwise(next);
         }
     }
-    if (state == reading::copies) co_await read_copied();
 }
 
-task<void> connection_state::learn_peer() {
+task<connection_state::reading> connection_state::read_otherwise(reading how) {
+    if (how == reading::in_place) co_return co_await read_in_place();
+    if (how == reading::copies) {
+        co_await read_copied();
+        co_return reading::ended;
+    }
     const auto who = co_await stream_.peer_credentials();
     if (who) peer_ = *who;
+    co_return reading::lent;
+}
+
+connection_state::reading connection_state::next_reading() const noexcept {
+    const bool is_worth_it = reader_.missing() >= worth_reading_in_place && !ending_;
+    return is_worth_it ? reading::in_place : reading::lent;
 }
 
 /// One portion.
@@ -279,7 +300,7 @@ task<connection_state::reading> connection_state::read_in_place() {
         co_return reading::ended;
     }
     after_arrival();
-    co_return reading::goes_on;
+    co_return next_reading();
 }
 
 connection_state::reading connection_state::arrived(const result<lent_buffer>& got) {
@@ -289,7 +310,7 @@ connection_state::reading connection_state::arrived(const result<lent_buffer>& g
         return reading::ended;
     }
     arrived(got->bytes(), got->ancillary());
-    return reading::goes_on;
+    return next_reading();
 }
 
 /// For streams that lend no buffers.
@@ -307,12 +328,17 @@ task<void> connection_state::read_copied() {
 }
 
 void connection_state::reading_ended(std::error_code why) noexcept {
-    peer_ended_.set();
+    peer_ended_ = true;
+    moved_.set();
     if (ending_) return;
-    std::string text = why ? "the connection broke: " + why.message()
-                           : std::string("the peer closed the connection");
+    std::string text = why ? break_text(why) : std::string("the peer closed the connection");
     if (!why && !reader_.between_frames()) text += " in the middle of a frame";
     go_down(goaway_reason::shutdown, std::move(text));
+}
+
+std::string connection_state::break_text(std::error_code why) {
+    const std::string known = stream_.failure_text();
+    return "the connection broke: " + (known.empty() ? why.message() : known);
 }
 
 void connection_state::arrived(std::span<const std::byte> bytes, ancillary_data* along) {
@@ -346,6 +372,7 @@ void connection_state::after_arrival() {
     if (is_over()) return;
     if (reader_.broken()) {
         if (reader_.why().reason == goaway_reason::too_large) hit(limit::frame_max);
+        if (reader_.why().reason == goaway_reason::handles) hit(limit::handles_max);
         end(reader_.why().reason, reader_.why().text);
     } else if (!handles_.empty() && reader_.between_frames()) {
         end(goaway_reason::handles,
@@ -353,7 +380,7 @@ void connection_state::after_arrival() {
     } else if (output_.size() > 2 * options_->output_max()) {
         end_for(limit::output_max, goaway_reason::too_much,
                 std::to_string(output_.size()) + " bytes wait to be read by the peer, of at most " +
-                    std::to_string(2 * options_->output_max()));
+                    std::to_string(2 * options_->output_max()) + " (output_max)");
     } else if (!reader_.between_frames() && !std::exchange(watching_frame_, true)) {
         tasks_.spawn(watch_frame(), "rpc frame");
     }
@@ -374,13 +401,16 @@ task<void> connection_state::watch_frame() {
 }
 
 task<void> connection_state::expect_greeting(clock::time_point came) {
+    using std::chrono::milliseconds;
+    const auto spent = std::chrono::duration_cast<milliseconds>(clock::now() - came);
     const clock::time_point until = saturating_add(came, options_->greeting_within());
     const auto late = co_await within(until, greeted_.wait());
-    if (late == errc::timed_out && !greeted()) {
-        end_for(limit::greeting_within, goaway_reason::timeout,
-                "no greeting came within " + std::to_string(options_->greeting_within().count()) +
-                    " ms");
-    }
+    if (late != errc::timed_out || greeted()) co_return;
+    std::string text = "no greeting came within " +
+                       std::to_string(options_->greeting_within().count()) +
+                       " ms (greeting_within)";
+    if (spent > milliseconds(0)) text += ", of which opening took " + std::to_string(spent.count());
+    end_for(limit::greeting_within, goaway_reason::timeout, std::move(text));
 }
 
 void connection_state::send_ping() {
@@ -427,15 +457,10 @@ task<void> connection_state::watch_abandoned() {
 
 /// As read(), this holds no more than an idle connection needs.
 job_coroutine<void> connection_state::write() {
-    for (;;) {
+    while (!down_) {
         co_await write_output();
-        if (down_) co_return;
-        if (ending_) co_return co_await finish_writing();
-        output_.rest();
-        reader_.trim();
-        work_.reset();
         const auto stopped = co_await work_.wait();
-        if (stopped) co_return owner_stopped();
+        if (stopped) owner_stopped();
     }
 }
 
@@ -443,7 +468,7 @@ void connection_state::owner_stopped() noexcept {
     go_down(goaway_reason::shutdown, "its owner was asked to stop");
 }
 
-/// Until nothing waits to be sent, or it is down.
+/// Until nothing waits to be sent, or nothing can be any more.
 task<void> connection_state::write_output() {
     for (fill_output(); !output_.empty(); fill_output()) {
         output_.load();
@@ -455,18 +480,22 @@ task<void> connection_state::write_output() {
             make_room_known();
         }
     }
+    if (ending_) co_return co_await finish_writing();
+    output_.rest();
+    reader_.trim();
+    work_.reset();
 }
 
 void connection_state::writing_failed(std::error_code why) noexcept {
     if (why != errc::timed_out || stop_requested()) {
-        return go_down(goaway_reason::shutdown, "the connection broke: " + why.message());
+        return go_down(goaway_reason::shutdown, break_text(why));
     }
     ++counters_.faults_of_peer;
     hit(limit::progress_within);
-    go_down(goaway_reason::timeout,
-            "the peer has read nothing for " +
-                std::to_string(options_->progress_within().count()) + " ms, where " +
-                std::to_string(output_.size()) + " bytes wait for it (progress_within)");
+    go_down(goaway_reason::timeout, "the peer has read nothing for " +
+                                        std::to_string(options_->progress_within().count()) +
+                                        " ms, where " + std::to_string(output_.size()) +
+                                        " bytes wait for it (progress_within)");
 }
 
 task<result<std::size_t>> connection_state::write_some() {
@@ -479,7 +508,7 @@ task<result<std::size_t>> connection_state::write_some() {
 /// what it has not read yet.
 task<void> connection_state::finish_writing() {
     auto closed = co_await stream_.close_writing();
-    if (closed) co_await within(linger_time, peer_ended_.wait());
+    if (closed) co_await until(&connection_state::has_peer_ended, clock::now() + linger_time);
     go_down(goaway_reason::shutdown, "the connection was closed here");
 }
 
@@ -553,8 +582,7 @@ void connection_state::stop_calls() noexcept {
     account_->give_back(resource::handles, handles_.size());
     handles_.clear();
     greeted_.set();
-    quiet_.set();
-    answered_.set();
+    moved_.set();
     admit();
 }
 
@@ -573,24 +601,26 @@ task<void> connection_state::drain() {
     if (!is_over() && calls_may_cross()) {
         send_ping();
         last_ping_ = pings_sent_;
-        co_await within(linger_time, answered_.wait());
+        co_await until(&connection_state::may_none_cross, clock::now() + linger_time);
     }
     none_crosses_ = true;
-    std::error_code ended;
-    while (!is_over() && !ended && !is_quiet()) {
-        quiet_.reset();
-        ended = co_await quiet_.wait();
-    }
+    auto ended = co_await until(&connection_state::may_end, clock::time_point::max());
     // Those that were given up have an END coming, or a peer that does not care.
-    const clock::time_point patience = clock::now() + linger_time;
-    std::error_code late = ended;
-    while (!is_over() && !late && made_.abandoned() > 0) {
-        quiet_.reset();
-        late = co_await within(patience, quiet_.wait());
-    }
+    if (!ended) co_await until(&connection_state::is_none_abandoned, clock::now() + linger_time);
     if (!ended) end(goaway_reason::shutdown, "drained");
     if (!ended) ended = co_await down_event_.wait();
     if (ended) close_now();
+}
+
+/// Waits until it is so; not beyond `latest`. Those who end the connection wait here.
+task<std::error_code> connection_state::until(bool (connection_state::*is_so)() const noexcept,
+                                              clock::time_point latest) {
+    std::error_code ended;
+    while (!ended && !(this->*is_so)()) {
+        moved_.reset();
+        ended = co_await within(latest, moved_.wait());
+    }
+    co_return ended;
 }
 
 void connection_state::start_draining() {

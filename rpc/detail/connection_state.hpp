@@ -89,6 +89,16 @@ public:
     void wait_for_room(message_outlet& outlet) noexcept { room_waiters_.push_back(&outlet); }
     void forget_room(message_outlet& outlet) noexcept;
     void add_large(message_outlet& outlet) noexcept;
+    /// Memory for a message that is sent for the peer in pieces. False where it must wait: others
+    /// are held, and it does not fit beside them. One alone is held however long it is.
+    bool hold_large(std::size_t bytes) noexcept;
+    void release_large(std::size_t bytes) noexcept;
+    /// Of messages in pieces, so far.
+    std::uint64_t pieces_sent() const noexcept { return pieces_sent_; }
+    void piece_sent() noexcept { ++pieces_sent_; }
+    std::chrono::milliseconds progress_within() const noexcept {
+        return options_->progress_within();
+    }
     /// What the peer takes; outlives the connection where something is charged to it.
     const std::shared_ptr<limits_account>& account() const noexcept { return account_; }
     /// So many frames may come about a call that ends here before the peer can know of it.
@@ -160,7 +170,6 @@ private:
         incoming_call* call = nullptr;
         std::unique_ptr<incoming_call> gathering;  // its parameter list is not complete
         const service_table::bound_method* bound = nullptr;
-        bool taken = false;
     };
 
     bool on_settings(const wire_settings& theirs) override;
@@ -175,9 +184,10 @@ private:
     bool on_ignored(const frame_header& header) override;
 
     job_coroutine<void> read();
-    enum class reading : std::uint8_t { goes_on, copies, ended };
-    task<void> learn_peer();
+    enum class reading : std::uint8_t { begins, lent, in_place, copies, ended };
+    task<reading> read_otherwise(reading how);
     task<reading> read_in_place();
+    reading next_reading() const noexcept;
     task<void> read_copied();
     job_coroutine<void> write();
     task<void> write_output();
@@ -197,6 +207,7 @@ private:
     void reading_ended(std::error_code why) noexcept;
     void writing_failed(std::error_code why) noexcept;
     void owner_stopped() noexcept;
+    std::string break_text(std::error_code why);
 
     struct their_alias {
         const service_table::bound_method* bound = nullptr;
@@ -217,6 +228,7 @@ private:
                                         std::vector<unique_fd> handles);
     std::string refusal_text(message_inlet::verdict said, const message_piece& piece) const;
     bool flow_error(message_inlet::verdict said, std::uint32_t stream);
+    bool second_result(const outgoing_call& call);
     bool refuse_open(std::uint32_t stream, status code, std::string_view text);
     incoming_entry* incoming(std::uint32_t stream) noexcept;
     std::optional<std::vector<unique_fd>> take_handles(std::uint16_t count);
@@ -238,6 +250,12 @@ private:
     bool calls_may_cross() const noexcept;
     bool is_quiet() const noexcept;
     void note_quiet() noexcept;
+    bool has_peer_ended() const noexcept { return peer_ended_; }
+    bool may_none_cross() const noexcept { return is_over() || answered_; }
+    bool may_end() const noexcept { return is_over() || is_quiet(); }
+    bool is_none_abandoned() const noexcept { return is_over() || made_.abandoned() == 0; }
+    task<std::error_code> until(bool (connection_state::*is_so)() const noexcept,
+                                clock::time_point latest);
 
     any_stream stream_;
     const service_table* offers_;
@@ -270,7 +288,7 @@ private:
         std::string why;
     };
     std::shared_ptr<afterlife> afterlife_;  // once somebody has waited
-    std::size_t promised_ = 0;    // numbers, to openers that were woken
+    std::size_t promised_ = 0;              // numbers, to openers that were woken
     std::size_t usual_size_ = 0;  // of calls in the output: the longest, and less with each other
 
     std::vector<incoming_entry> incoming_;
@@ -282,6 +300,7 @@ private:
     std::vector<unique_fd> handles_;  // arrived, and not taken by a frame
     std::vector<message_outlet*> room_waiters_;
     intrusive_list<message_outlet, with_large_message> large_;
+    std::uint64_t pieces_sent_ = 0;
 
     token_bucket cancels_{1000, 33};
     token_bucket glitches_{10'000, 330};
@@ -291,11 +310,9 @@ private:
     std::uint64_t pings_sent_ = 0;
     std::uint64_t last_ping_ = 0;  // behind the GOAWAY that says that this side drains; 0: none
 
-    event work_;        // for the writer
-    event greeted_;     // the peer's settings have come
-    event answered_;    // that last ping
-    event quiet_;       // no call is under way, while draining
-    event peer_ended_;  // nothing more comes
+    event work_;     // for the writer
+    event greeted_;  // the peer's settings have come
+    event moved_;    // what those wait for who end it may have come
     event down_event_;
     connection_watcher* watcher_ = nullptr;
     std::optional<wire_fault> why_;
@@ -303,6 +320,8 @@ private:
     std::optional<credentials> peer_;
     std::string peer_name_;
     connection_counters counters_;
+    bool answered_ = false;       // that last ping
+    bool peer_ended_ = false;     // nothing more comes
     bool draining_ = false;       // this side opens no more
     bool peer_draining_ = false;  // nor does the other want it
     bool ending_ = false;

@@ -18,7 +18,7 @@
 namespace conduit::rpc::detail {
 
 class call_statistics;
-class user_share;
+class user_account;
 
 struct connection_terms {
     /// Those of who wants nothing else, the same for all.
@@ -29,9 +29,9 @@ struct connection_terms {
         : connection_terms(std::make_shared<const connection_options>(limits)) {}
 
     std::shared_ptr<const connection_options> options;
-    std::shared_ptr<user_share> user;        // whose account it has; null where nobody shares
-    call_statistics* statistics = nullptr;   // records what was served; outlives it, or null
-    clock::time_point came = clock::now();   // from when on the peer has time to greet
+    std::shared_ptr<user_account> user;     // whose account it has; null where nobody shares
+    call_statistics* statistics = nullptr;  // records what was served; outlives it, or null
+    clock::time_point came = clock::now();  // from when on the peer has time to greet
 
 private:
     static const std::shared_ptr<const connection_options>& usual_options() {

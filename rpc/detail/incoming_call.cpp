@@ -6,6 +6,7 @@
 #include <conduit/runtime/frame_pool.hpp>
 #include <conduit/runtime/loop.hpp>
 #include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/within.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -164,8 +165,44 @@ void incoming_call::tell_watches(status code, std::string_view text,
     std::exchange(watches_, nullptr)->ended(how);
 }
 
-bool incoming_call::is_ready() const noexcept {
-    return outlet_ != nullptr ? outlet_->is_ready() : on_->has_room();
+bool incoming_call::is_ready(std::size_t size) {
+    if (outlet_ == nullptr && size <= whole_most(*on_)) [[likely]]
+        return on_->has_room();
+    return outlet().is_ready(size);
+}
+
+task<result<void>> incoming_call::until_ready(std::size_t size) {
+    if (size <= whole_most(*on_)) co_return co_await outlet().until_ready();
+    for (;;) {
+        const std::uint64_t before = on_->pieces_sent();
+        const auto may = co_await within(on_->progress_within(), outlet().until_ready(size));
+        if (may.error() != errc::timed_out || stop_requested()) co_return may;
+        if (on_->pieces_sent() == before) break;
+    }
+    end_unread("a result of " + std::to_string(size) + " bytes waits behind others");
+    co_return errc::closed;
+}
+
+task<result<void>> incoming_call::until_sent() {
+    std::pair<std::size_t, std::size_t> left;
+    for (;;) {
+        left = outlet().pieces_sent();
+        const auto sent = co_await within(on_->progress_within(), outlet().until_sent());
+        if (sent.error() != errc::timed_out || stop_requested()) co_return sent;
+        if (outlet().pieces_sent() == left) break;
+    }
+    end_unread(std::to_string(left.first) + " of " + std::to_string(left.second) +
+               " bytes of the result were taken");
+    co_return errc::closed;
+}
+
+/// The peer reads, or the connection would end, but gives no credit.
+void incoming_call::end_unread(const std::string& what) {
+    on_->hit(limit::progress_within);
+    outlet().close();
+    fail(fault(status::resource_exhausted,
+               std::string(method()) + ": " + what + ", and no more for " +
+                   std::to_string(on_->progress_within().count()) + " ms (progress_within)"));
 }
 
 std::byte* incoming_call::write_end(std::byte* at, status code, std::uint8_t flags,

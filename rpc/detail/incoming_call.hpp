@@ -11,7 +11,7 @@
 //         if (!call->is_its_turn()) co_await call->until_turn();
 //         if (!call->begin_run()) co_return;
 //         double sum = co_await object.add(lhs, rhs);         // within(call->deadline(), ...)
-//         auto may = co_await call->until_ready();            // room in the output
+//         auto may = co_await call->until_ready(size);        // room in the output
 //         if (!may) co_return;
 //         encode_fields(call->begin(size), call->handles(), sum);
 //         if (call->reply()) co_return;                       // END
@@ -29,6 +29,7 @@
 #include <conduit/rpc/detail/shared_limits.hpp>
 #include <conduit/rpc/fault.hpp>
 #include <conduit/runtime/clock.hpp>
+#include <conduit/runtime/task.hpp>
 #include <conduit/runtime/task_group.hpp>
 
 #include <chrono>
@@ -85,9 +86,11 @@ public:
     [[nodiscard]] bool begin_run();
     bool has_deadline() const noexcept { return deadline_ != clock::time_point::max(); }
 
-    /// Waits until the output has room. Fails as message_outlet::until_ready() does.
-    message_outlet::wait_operation until_ready() noexcept { return outlet().until_ready(); }
-    bool is_ready() const noexcept;
+    /// Waits until there is room for a result of `size` bytes. Fails as message_outlet's does, and
+    /// with errc::closed where the peer does not take what is before it for `progress_within`: the
+    /// call has ended with a fault then.
+    task<result<void>> until_ready(std::size_t size);
+    bool is_ready(std::size_t size);
 
     /// Where to write the result, all `size` bytes of it, before anything else is sent on the
     /// connection; then reply(). Throws fault(resource_exhausted) beyond the peer's message_max.
@@ -99,7 +102,8 @@ public:
     [[nodiscard]] bool reply();
     /// Instead of reply(): nothing was begun; then fail().
     void take_back() noexcept;
-    message_outlet::wait_operation until_sent() noexcept { return outlet().until_sent(); }
+    /// Waits until a result that goes in pieces has left; fails as until_ready() does.
+    task<result<void>> until_sent();
     /// END with status 0 and no result: a void procedure, or after the last item.
     void reply_nothing();
     /// END with a fault.
@@ -141,6 +145,7 @@ private:
     void end_with_fault(const fault& why, std::uint8_t flags);
     bool is_worth_beginning();
     bool ask_interceptors();
+    void end_unread(const std::string& what);
     void tell_watches(status code, std::string_view text, clock::time_point now) noexcept;
     void record(status code, std::uint32_t queue_us, std::uint32_t run_us,
                 std::size_t body) noexcept;

@@ -21,10 +21,23 @@ constexpr std::size_t bytes_kept = 4096;
 
 message_outlet::~message_outlet() {
     if (waits_for_room_) on_->forget_room(*this);
+    drop_large();
 }
 
-bool message_outlet::is_ready() const noexcept {
-    return !closed_ && credit_ > 0 && large_ == nullptr && on_->has_room();
+bool message_outlet::is_ready(std::size_t size) noexcept {
+    return !closed_ && credit_ > 0 && large_ == nullptr && on_->has_room() && has_memory_for(size);
+}
+
+/// What this side sends for calls of its own is its own affair.
+bool message_outlet::has_memory_for(std::size_t size) noexcept {
+    if (size <= whole_message_max || (stream_ & receivers_stream) == 0) return true;
+    if (charged_ == 0 && on_->hold_large(size)) charged_ = size;
+    return charged_ != 0;
+}
+
+void message_outlet::drop_large() noexcept {
+    large_.reset();
+    if (charged_ != 0) on_->release_large(std::exchange(charged_, 0));
 }
 
 std::byte* message_outlet::begin(std::size_t size) {
@@ -72,7 +85,7 @@ void message_outlet::send(bool last) {
 
 void message_outlet::take_back() noexcept {
     handles_.clear();
-    large_.reset();
+    drop_large();
     if (header_ == nullptr) return;
     on_->output().undo(on_->output().end() - begun_size_ - frame_header_size);
     header_ = nullptr;
@@ -103,6 +116,7 @@ void message_outlet::send_piece() {
     if (first) body = put_u32(body, static_cast<std::uint32_t>(large_->size));
     std::copy_n(large_->bytes.get() + large_->sent, piece, body);
     large_->sent += piece;
+    on_->piece_sent();
     credit_ -= static_cast<std::int64_t>(piece + (first ? message_cost : 0));
 
     const bool ends = piece == left;
@@ -113,7 +127,7 @@ void message_outlet::send_piece() {
     write_header(at, before + piece, flags, position,
                  ends ? std::move(large_->handles) : std::vector<unique_fd>());
     if (!ends) return;
-    large_.reset();
+    drop_large();
     unlink();
     wake_if_ready();
 }
@@ -140,7 +154,7 @@ void message_outlet::close() noexcept {
     if (waits_for_room_) on_->forget_room(*this);
     waits_for_room_ = false;
     closed_ = true;
-    large_.reset();
+    drop_large();
     unlink();
     if (waiting_ != nullptr) std::exchange(waiting_, nullptr)->complete(0);
 }
@@ -162,7 +176,7 @@ void message_outlet::wake_if_ready() noexcept {
     if (waiting_ == nullptr) return;
     if (waiting_->is_reached()) {
         std::exchange(waiting_, nullptr)->complete(0);
-    } else if (!closed_ && !on_->has_room() && !waits_for_room_) {
+    } else if (!closed_ && !waits_for_room_ && waiting_->waits_for_room()) {
         waits_for_room_ = true;
         on_->wait_for_room(*this);
     }
@@ -181,7 +195,13 @@ operation::progress message_outlet::wait_operation::start() {
 }
 
 bool message_outlet::wait_operation::is_reached() const noexcept {
-    return until_ == goal::ready ? outlet_->is_ready() : outlet_->large_ == nullptr;
+    return until_ == goal::ready ? outlet_->is_ready(size_) : outlet_->large_ == nullptr;
+}
+
+bool message_outlet::wait_operation::waits_for_room() const noexcept {
+    const bool may_go = outlet_->credit_ > 0 && outlet_->large_ == nullptr;
+    if (until_ != goal::ready || !may_go) return false;
+    return !outlet_->on_->has_room() || !outlet_->has_memory_for(size_);
 }
 
 void message_outlet::wait_operation::cancel() noexcept {
@@ -224,8 +244,9 @@ message_inlet::verdict message_inlet::take(const message_piece& piece,
             allowed_ -= static_cast<std::int64_t>(bytes + (first ? message_cost : 0));
         }
         if (first && piece.sized) {
-            if (!account_->take(resource::memory, piece.size)) return verdict::no_memory;
-            reserved_ += piece.size;
+            const std::size_t cost = message::cost_of(piece.size);
+            if (!account_->take(resource::memory, cost)) return verdict::no_memory;
+            reserved_ += cost;
             give_credit(from == origin::data ? piece.size + message_cost
                                              : piece.size - static_cast<std::uint32_t>(bytes));
         } else if (allowed_ < 0 && !charge_overdraft()) {
@@ -309,7 +330,7 @@ void message_inlet::pop() noexcept {
 void message_inlet::release_front() noexcept {
     message& oldest = messages_.front();
     account_->give_back(resource::handles, std::exchange(oldest.handles_charged, 0));
-    if (std::exchange(oldest.charged, false)) release(reserved_, oldest.size);
+    if (std::exchange(oldest.charged, false)) release(reserved_, message::cost_of(oldest.size));
 }
 
 void message_inlet::give_credit(std::uint32_t bytes) {
@@ -337,7 +358,7 @@ void message_inlet::drop_piece() noexcept {
     missing_ = 0;
     if (last.charged) {
         bytes_.shrink_to_fit();
-        release(reserved_, last.size);
+        release(reserved_, message::cost_of(last.size));
     }
     messages_.pop_back();
 }

@@ -30,6 +30,7 @@
 #include <exception>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace conduit::rpc::detail {
@@ -71,10 +72,12 @@ public:
     ~message_outlet();
 
     class wait_operation;
-    /// Waits until a message may be begun. Fails with errc::closed when the call is over or the
-    /// connection down, and with errc::cancelled or errc::timed_out when this wait was ended.
-    wait_operation until_ready() noexcept;
-    bool is_ready() const noexcept;
+    /// Waits until a message of `size` bytes may be begun. Fails with errc::closed when the call is
+    /// over or the connection down, and with errc::cancelled or errc::timed_out when this wait was
+    /// ended. What is sent for the peer's calls in pieces is kept until the peer takes it, so
+    /// there it waits for memory as well, which is then charged.
+    wait_operation until_ready(std::size_t size = 0) noexcept;
+    bool is_ready(std::size_t size = 0) noexcept;
     /// Waits until a message that goes in pieces has left; fails likewise. Before END.
     wait_operation until_sent() noexcept;
 
@@ -96,6 +99,11 @@ public:
     bool is_closed() const noexcept { return closed_; }
     /// Of messages, encoded, so far.
     std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
+    /// Of a message that goes in pieces, what has left and how long it is; zeros where none goes.
+    std::pair<std::size_t, std::size_t> pieces_sent() const noexcept {
+        return large_ ? std::pair(large_->sent, large_->size)
+                      : std::pair<std::size_t, std::size_t>();
+    }
 
     // For the connection.
     void room_came() noexcept;
@@ -110,6 +118,8 @@ private:
 
     void write_header(std::byte* at, std::size_t size, std::uint8_t flags, std::uint64_t position,
                       std::vector<unique_fd> handles);
+    bool has_memory_for(std::size_t size) noexcept;
+    void drop_large() noexcept;
 
     connection_state* on_;
     std::int64_t credit_;
@@ -120,6 +130,7 @@ private:
     std::byte* header_ = nullptr;  // of the message that was begun
     std::size_t begun_size_ = 0;
     std::uint64_t bytes_sent_ = 0;
+    std::size_t charged_ = 0;  // for large_, or for one that is to be begun
     wait_operation* waiting_ = nullptr;
     std::vector<unique_fd> handles_;
     std::unique_ptr<large_message> large_;
@@ -129,8 +140,8 @@ class message_outlet::wait_operation final : public operation {
 public:
     enum class goal : std::uint8_t { ready, sent };
 
-    wait_operation(message_outlet& awaited, goal until) noexcept
-        : outlet_(&awaited), until_(until) {}
+    wait_operation(message_outlet& awaited, goal until, std::size_t size = 0) noexcept
+        : outlet_(&awaited), size_(size), until_(until) {}
     wait_operation(wait_operation&&) noexcept = default;
     ~wait_operation();
 
@@ -142,13 +153,15 @@ private:
     friend class message_outlet;
     progress start() override;
     bool is_reached() const noexcept;
+    bool waits_for_room() const noexcept;
 
     message_outlet* outlet_;
+    std::size_t size_;
     goal until_;
 };
 
-inline message_outlet::wait_operation message_outlet::until_ready() noexcept {
-    return wait_operation(*this, wait_operation::goal::ready);
+inline message_outlet::wait_operation message_outlet::until_ready(std::size_t size) noexcept {
+    return wait_operation(*this, wait_operation::goal::ready, size);
 }
 inline message_outlet::wait_operation message_outlet::until_sent() noexcept {
     return wait_operation(*this, wait_operation::goal::sent);
@@ -197,6 +210,9 @@ private:
         std::uint32_t size = 0;
         bool cut = false;  // its credit was given when it began
         bool charged = false;
+
+        /// Of one that is cut; whole ones are bounded by their credit.
+        static std::size_t cost_of(std::size_t bytes) noexcept { return bytes + sizeof(message); }
     };
     bool has_front() const noexcept { return whole_ > 0; }
     bool fits(const message_piece& piece, bool first) const noexcept;

@@ -60,6 +60,9 @@ public:
     /// Ends the call here, for a reason of the caller's: a parameter stream threw.
     void abandon(std::exception_ptr why) noexcept;
 
+    /// Whether a result, or an item, has come before END.
+    bool has_result() const noexcept { return inlet_ != nullptr && inlet_->has_message(); }
+
     bool is_over() const noexcept { return over_; }
     bool has_failed() const noexcept { return failure_ != nullptr; }
     /// Throws why it failed, if it did.

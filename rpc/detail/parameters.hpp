@@ -9,6 +9,7 @@
 #include <conduit/rpc/detail/message_flow.hpp>
 #include <conduit/rpc/detail/signature.hpp>
 
+#include <cstddef>
 #include <new>
 #include <string>
 #include <tuple>
@@ -16,16 +17,22 @@
 
 namespace conduit::rpc::detail {
 
-/// Writes a message where `to` (an outlet, or a call of either side) sends it from.
+/// Writes a message where `to` (an outlet, or a call of either side) sends it from. `size` is the
+/// encoded_size() of its fields.
 template <class To, class... T>
-void write_message(To& to, T&... fields) {
-    std::byte* at = to.begin(encoded_size(fields...));
+void write_message_of(std::size_t size, To& to, T&... fields) {
+    std::byte* at = to.begin(size);
     try {
         encode_fields(at, to.handles(), fields...);
     } catch (...) {  // a representation of the user's: nothing half written may leave
         to.take_back();
         throw;
     }
+}
+
+template <class To, class... T>
+void write_message(To& to, T&... fields) {
+    write_message_of(encoded_size(fields...), to, fields...);
 }
 
 template <class... T>

@@ -14,6 +14,7 @@
 #include <conduit/runtime/task_group.hpp>
 #include <conduit/runtime/within.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <new>
 #include <optional>
@@ -51,9 +52,10 @@ task<void> send_items(incoming_call* call, stream<T> result) {
     stream<T> items = std::move(result);
     message_outlet& out = call->outlet();
     while (auto item = co_await items.next()) {
-        const conduit::result<void> may = co_await out.until_ready();
+        const std::size_t size = encoded_size(*item);
+        const conduit::result<void> may = co_await out.until_ready(size);
         if (!may) throw_over(may.error());
-        write_message(out, *item);
+        write_message_of(size, out, *item);
         out.send();
     }
     const conduit::result<void> sent = co_await out.until_sent();
@@ -154,12 +156,13 @@ private:
                 } else {
                     value = co_await invoke(*object, *call, given);
                 }
-                if (!call->is_ready()) {
+                const std::size_t size = encoded_size(*value);
+                if (!call->is_ready(size)) {
                     const conduit::result<void> may =
-                        co_await within(call->deadline(), call->until_ready());
+                        co_await within(call->deadline(), call->until_ready(size));
                     if (!may) co_return;
                 }
-                write_message(*call, *value);
+                write_message_of(size, *call, *value);
                 if (call->reply()) co_return;
                 // The caller does not say that its deadline has passed: this side knows it.
                 const conduit::result<void> sent =

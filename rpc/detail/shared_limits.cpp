@@ -5,12 +5,17 @@ namespace conduit::rpc::detail {
 namespace {
 
 std::string words_for(resource what) {
-    if (what == resource::memory) return " bytes are in use";
-    return what == resource::calls ? " calls are under way" : " open handles are held";
+    switch (what) {
+        case resource::memory: return " bytes are in use";
+        case resource::calls: return " calls are under way";
+        case resource::handles: return " open handles are held";
+        case resource::results: break;
+    }
+    return " bytes of results are held";
 }
 
 std::string name_of_limit(resource what) {
-    if (what == resource::memory) return "memory_max";
+    if (what == resource::memory || what == resource::results) return "memory_max";
     return what == resource::calls ? "calls_max" : "handles_held_max";
 }
 
@@ -20,19 +25,19 @@ std::string so_many(std::size_t taken, std::size_t most, resource what) {
 
 }  // namespace
 
-std::shared_ptr<user_share> shared_limits::user(std::string_view name) {
-    if (name.empty()) return std::make_shared<user_share>(shared_from_this(), std::string());
+std::shared_ptr<user_account> shared_limits::user(std::string_view name) {
+    if (name.empty()) return std::make_shared<user_account>(shared_from_this(), std::string());
     const auto found = users_.find(name);
     if (found != users_.end()) {
         if (auto there = found->second.lock()) return there;
         users_.erase(found);
     }
-    auto made = std::make_shared<user_share>(shared_from_this(), std::string(name));
+    auto made = std::make_shared<user_account>(shared_from_this(), std::string(name));
     users_.emplace(name, made);
     return made;
 }
 
-user_share::~user_share() {
+user_account::~user_account() {
     if (name_.empty()) return;
     const auto found = from_->users_.find(name_);
     if (found != from_->users_.end() && found->second.expired()) from_->users_.erase(found);
@@ -40,7 +45,8 @@ user_share::~user_share() {
 
 limits_account::~limits_account() {
     if (user_ == nullptr) return;
-    for (const resource each : {resource::memory, resource::calls, resource::handles}) {
+    for (const resource each :
+         {resource::memory, resource::calls, resource::handles, resource::results}) {
         user_->remove(each, taken_.of(each));
     }
 }

@@ -25,28 +25,32 @@
 
 namespace conduit::rpc::detail {
 
-/// What is counted: bytes, calls under way, open handles that came.
-enum class resource : std::uint8_t { memory, calls, handles };
+/// What is counted: bytes of what came, calls under way, open handles that came, and bytes of long
+/// results until they have left.
+enum class resource : std::uint8_t { memory, calls, handles, results };
 
 /// So much of each resource.
 struct amounts {
     std::size_t memory = 0;
     std::size_t calls = 0;
     std::size_t handles = 0;
+    std::size_t results = memory;  // unless said, as much again
 
     std::size_t& of(resource what) noexcept {
-        if (what == resource::memory) return memory;
-        return what == resource::calls ? calls : handles;
+        switch (what) {
+            case resource::memory: return memory;
+            case resource::calls: return calls;
+            case resource::handles: return handles;
+            case resource::results: break;
+        }
+        return results;
     }
-    std::size_t of(resource what) const noexcept {
-        if (what == resource::memory) return memory;
-        return what == resource::calls ? calls : handles;
-    }
+    std::size_t of(resource what) const noexcept { return amounts(*this).of(what); }
 };
 
 inline constexpr std::size_t no_limit = ~std::size_t{0};
 
-class user_share;
+class user_account;
 
 /// What all connections of a server may take. A user may take half of what the others leave, so
 /// that none of them can take all: who comes next finds something. Of one scheduler; accounts of it
@@ -61,7 +65,7 @@ public:
 
     /// Those who count as one; `name` is for people, such as "user 1000". An empty name stands for
     /// whoever is trusted with all of it, such as a stream that the program itself brought.
-    std::shared_ptr<user_share> user(std::string_view name);
+    std::shared_ptr<user_account> user(std::string_view name);
 
     std::size_t most(resource what) const noexcept { return most_.of(what); }
     std::size_t taken(resource what) const noexcept { return taken_.of(what); }
@@ -71,21 +75,21 @@ public:
     fair_gate* gate = nullptr;  // the server's, which has one
 
 private:
-    friend class user_share;
+    friend class user_account;
 
     amounts most_;
     amounts taken_;
-    std::map<std::string, std::weak_ptr<user_share>, std::less<>> users_;
+    std::map<std::string, std::weak_ptr<user_account>, std::less<>> users_;
 };
 
 /// What the connections of one user have taken.
-class user_share {
+class user_account {
 public:
-    user_share(std::shared_ptr<shared_limits> from, std::string name) noexcept
+    user_account(std::shared_ptr<shared_limits> from, std::string name) noexcept
         : from_(std::move(from)), name_(std::move(name)) {}
-    user_share(const user_share&) = delete;
-    user_share& operator=(const user_share&) = delete;
-    ~user_share();
+    user_account(const user_account&) = delete;
+    user_account& operator=(const user_account&) = delete;
+    ~user_account();
 
     const std::string& name() const noexcept { return name_; }
     std::size_t taken(resource what) const noexcept { return taken_.of(what); }
@@ -125,7 +129,7 @@ private:
 /// when nothing that was charged to it is left.
 class limits_account {
 public:
-    limits_account(const amounts& most, std::shared_ptr<user_share> user) noexcept
+    limits_account(const amounts& most, std::shared_ptr<user_account> user) noexcept
         : most_(most), user_(std::move(user)) {}
     limits_account(const limits_account&) = delete;
     limits_account& operator=(const limits_account&) = delete;
@@ -155,7 +159,7 @@ public:
     }
     std::size_t taken(resource what) const noexcept { return taken_.of(what); }
     /// Whose it is; null where nobody shares.
-    user_share* user() const noexcept { return user_.get(); }
+    user_account* user() const noexcept { return user_.get(); }
 
     /// "1 of 2 bytes are in use (memory_max)", of whichever limit is nearest.
     std::string text(resource what) const;
@@ -163,7 +167,7 @@ public:
 private:
     amounts most_;
     amounts taken_;
-    std::shared_ptr<user_share> user_;
+    std::shared_ptr<user_account> user_;
 };
 
 }  // namespace conduit::rpc::detail

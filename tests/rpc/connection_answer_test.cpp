@@ -164,11 +164,6 @@ CO_TEST_CASE("a result that is none is a fault of its call", "[rpc][connection][
              data_frame(clients, flag::message | flag::more, "x"),
              status::unavailable,
              {"pieces"}},
-            {"results without credit",
-             joined({data_frame(clients, flag::message, std::string(100'000, 'x')),
-                     data_frame(clients, flag::message, "x")}),
-             status::unavailable,
-             {"credit"}},
             {"a handle",
              raw_frame({0, frame_type::end, flag::message, 1, clients, 0}, bytes(12)),
              status::unavailable,
@@ -181,6 +176,30 @@ CO_TEST_CASE("a result that is none is a fault of its call", "[rpc][connection][
              joined({open_frame(0, 0, {.name = "x/y"}), end_frame(0, 0, encoded_text("yes"))}),
              status::ok,
              {"yes"}},
+        },
+        &echo_two);
+    const auto surprises = co_await std::move(tried);
+
+    CHECK(surprises == std::vector<std::string>());
+}
+
+CO_TEST_CASE("a call has one result, in whatever frames", "[rpc][connection][answer]") {
+    auto tried = try_each(
+        {
+            {"a result in a message of its own",
+             joined({data_frame(clients, flag::message, encoded_text("yes")), end_with(0, {}, 0)}),
+             status::ok,
+             {"yes"}},
+            {"two results in messages",
+             joined({data_frame(clients, flag::message, encoded_text("one")),
+                     data_frame(clients, flag::message, encoded_text("two"))}),
+             status::unavailable,
+             {"test.probe/echo", "second result"}},
+            {"a result in a message, and one in END",
+             joined({data_frame(clients, flag::message, encoded_text("one")),
+                     end_frame(0, 0, encoded_text("two"))}),
+             status::unavailable,
+             {"test.probe/echo", "second result"}},
         },
         &echo_two);
     const auto surprises = co_await std::move(tried);
@@ -205,6 +224,12 @@ CO_TEST_CASE("an item that is none is a fault of its stream", "[rpc][connection]
                      end_frame(0, 0, "")}),
              status::internal,
              {"middle"}},
+            {"items without credit",
+             joined({data_frame(clients, flag::message,
+                                encoded_number(1) + std::string(100'000, '\0')),
+                     one}),
+             status::unavailable,
+             {"credit"}},
             {"an item behind FIN",
              joined({data_frame(clients, flag::message | flag::fin, "1234"), one}),
              status::unavailable,

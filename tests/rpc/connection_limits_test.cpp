@@ -9,6 +9,7 @@
 #include "../support/settle.hpp"
 
 #include <conduit/channels/unix_stream.hpp>
+#include <conduit/rpc/detail/call_statistics.hpp>
 #include <conduit/rpc/detail/connection_terms.hpp>
 #include <conduit/rpc/detail/shared_limits.hpp>
 #include <conduit/rpc/try_call.hpp>
@@ -20,6 +21,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -39,8 +41,9 @@ public:
     virtual conduit::task<std::uint32_t> size(std::string text) = 0;
     /// Keeps the loop for so many microseconds.
     virtual conduit::task<void> spin(std::uint32_t microseconds) = 0;
+    virtual conduit::task<std::string> text(std::uint32_t size) = 0;
 };
-CONDUIT_INTERFACE(holder, "test.holder", stubborn, keep, size, spin)
+CONDUIT_INTERFACE(holder, "test.holder", stubborn, keep, size, spin, text)
 
 }  // namespace connection_limits_test
 
@@ -78,6 +81,8 @@ public:
         ++spun;
         co_return;
     }
+
+    task<std::string> text(std::uint32_t size) override { co_return std::string(size, 'x'); }
 
     int holding = 0;
     int spun = 0;
@@ -322,4 +327,80 @@ CO_TEST_CASE("a server whose calls wait too long refuses those that waited longe
     co_await with.peer.send(spin_frame(70, 0));
     co_await with.peer.until_ends(calls + 1);
     REQUIRE(with.peer.ends.back().status == 0);  // the queue is gone
+}
+
+namespace {
+
+bytes text_frame(std::uint32_t stream, std::uint32_t size) {
+    const std::string message = encoded_number(size);
+    return open_frame(stream, 0,
+                      {.name = stream == 0 ? "test.holder/text" : "", .message = message});
+}
+
+}  // namespace
+
+CO_TEST_CASE("a long result is not kept for ever for who gives no credit",
+             "[rpc][connection][flood]") {
+    call_statistics counted;
+    connection_terms terms(rpc::connection_options().progress_within(20ms).memory_max(1'000'000));
+    terms.statistics = &counted;
+    spinning_server with(std::move(terms));
+    bytes sent = joined({greeting(), text_frame(0, 900'000), text_frame(1, 900'000)});
+    co_await with.peer.send(std::move(sent));
+    co_await with.peer.until_ends(2);  // the second one had to wait for the first to go
+    for (const raw_peer::end_seen& each : with.peer.ends) {
+        INFO(first_string(each.message));
+        REQUIRE(each.status == static_cast<std::uint32_t>(status::resource_exhausted));
+        REQUIRE_FALSE(each.not_started);
+        REQUIRE_THAT(first_string(each.message),
+                     Catch::Contains("900004 bytes") && Catch::Contains("20 ms (progress_within)"));
+    }
+    const auto was_begun = [](const raw_peer::end_seen& each) {
+        return first_string(each.message)
+            .starts_with("test.holder/text: 65536 of 900004 bytes of the result were taken");
+    };
+    REQUIRE(std::ranges::count_if(with.peer.ends, was_begun) >= 1);
+    REQUIRE(counted.hits(limit::progress_within) == 2);
+    REQUIRE(with.server.is_open());
+}
+
+CO_TEST_CASE("long results take turns at the memory that a connection has",
+             "[rpc][connection][flood]") {
+    held_ends<memory_stream_ends> ends(make_memory_stream_pair(),
+                                       rpc::connection_options().memory_max(500'000));
+    const auto ask = [](holder& there) -> task<std::size_t> {
+        auto text = co_await there.text(400'000);
+        co_return text.size();
+    };
+    std::vector<child<std::size_t>> calls;
+    for (int i = 0; i < 5; ++i) calls.push_back(scope.spawn(ask(ends.there)));
+    auto alone = co_await ends.there.text(700'000);  // longer than all the memory
+    std::size_t sum = 0;
+    for (auto& each : calls) {
+        const std::size_t size = co_await each;
+        sum += size;
+    }
+    REQUIRE(alone.size() == 700'000);
+    REQUIRE(sum == 5 * 400'000);
+}
+
+CO_TEST_CASE("each message that is cut is charged for more than its bytes",
+             "[rpc][connection][flood]") {
+    real_kernel_only();
+    const std::string sized = encoded_number(2) + "a";
+    const bytes tiny = joined({data_frame(0, flag::message | flag::more | flag::sized, sized),
+                               data_frame(0, flag::message, "b")});
+    call_statistics counted;
+    connection_terms terms(rpc::connection_options().memory_max(100'000));
+    terms.statistics = &counted;
+    spinning_server with(std::move(terms));
+    const bytes open = open_frame(0, 0, {.name = "test.holder/stubborn", .fin = false});
+    bytes sent = joined({greeting(), open});
+    for (int i = 0; i < 3000; ++i) sent.insert(sent.end(), tiny.begin(), tiny.end());
+    co_await with.peer.send(std::move(sent));  // 6 kB of items
+    while (counted.hits(limit::memory_max) == 0) co_await settle();
+    with.service.released = true;
+    co_await with.peer.until_ends(1);
+    REQUIRE(with.server.counters().messages_refused == 1);
+    REQUIRE(with.server.is_open());
 }
