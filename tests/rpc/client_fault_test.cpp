@@ -15,7 +15,6 @@
 #include <conduit/rpc/pool_client.hpp>
 #include <conduit/rpc/server.hpp>
 #include <conduit/rpc/try_call.hpp>
-#include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
 #include <conduit/runtime/yield.hpp>
 
@@ -53,7 +52,7 @@ task<called> try_echo(rpc::stub<probe> there, std::string text) {
 
 /// Waits until the peer has seen so many calls.
 task<> until_opened(const raw_peer& peer, std::size_t calls) {
-    while (peer.opens.size() < calls) co_await sleep_for(0ms);
+    while (peer.opens.size() < calls) co_await test::come_round();
 }
 
 bytes answer_to(std::uint32_t stream, std::string_view text) {
@@ -138,7 +137,7 @@ CO_TEST_CASE("C2: replies that come twice, or belong to no call, are counted, an
         joined({answer_to(0, "once"), answer_to(0, "again"), answer_to(77, "no such call")});
     co_await with.peer.send(twice);
     auto good = co_await call;
-    while (with.client.counters().frames_skipped < 2) co_await sleep_for(0ms);
+    while (with.client.counters().frames_skipped < 2) co_await test::come_round();
     const bool was_open = with.client.is_open();
     const bytes many = repeated(answer_to(77, ""), 12'000);
     auto flooding = scope.spawn(with.peer.send(many));
@@ -208,11 +207,11 @@ CO_TEST_CASE("C5: a call whose cancellation races its reply has one outcome, and
         co_await until_opened(with.peer, seen + 1);
         const std::uint32_t number = with.peer.opens.back().stream;
         auto answering = scope.spawn(with.peer.send(answer_to(number, "text")));
-        for (int step = 0; step < i % 6; ++step) co_await sleep_for(0ms);
+        for (int step = 0; step < i % 6; ++step) co_await test::come_round();
         call.request_stop();
         co_await call;
         co_await answering;
-        while (with.client.calls_made_now() > 0) co_await sleep_for(0ms);
+        while (with.client.calls_made_now() > 0) co_await test::come_round();
     }
     auto given_up = scope.spawn(try_echo(with.there, "a"));
     co_await until_opened(with.peer, rounds + 1);
@@ -314,7 +313,7 @@ CO_TEST_CASE("C8: numbers of calls are used again only after END, and never mix 
     co_await with.peer.send(ended);
     const auto end_of_second = co_await second;
     static_cast<void>(end_of_second);
-    while (with.client.calls_made_now() > 0) co_await sleep_for(0ms);
+    while (with.client.calls_made_now() > 0) co_await test::come_round();
     auto third = scope.spawn(try_echo(with.there, "c"));
     co_await until_opened(with.peer, 3);
     const std::uint32_t again = with.peer.opens[2].stream;
@@ -368,7 +367,7 @@ CO_TEST_CASE("C10: small calls and pings go past a large reply", "[rpc][client][
     co_await client.until_greeted();
     auto slow = scope.spawn(try_echo(there, std::string(size, 'x')));
     while (server.counters().calls_served == 0 || server.counters().bytes_sent < size / 16) {
-        co_await sleep_for(0ms);  // the reply has begun
+        co_await test::come_round();  // the reply has begun
     }
     int passed = 0;
     while (!slow.is_done()) {
@@ -397,11 +396,11 @@ CO_TEST_CASE("C10: a ping is answered before a large reply has ended", "[rpc][cl
         const std::uint8_t flags = last ? flag::message | flag::fin : flag::message | flag::more;
         co_await with.peer.send(data_frame(0, flags, text.substr(at, piece)));
     }
-    while (with.peer.items == 0) co_await sleep_for(0ms);
+    while (with.peer.items == 0) co_await test::come_round();
     // The window is used up: the rest of the reply waits for credit that does not come.
     const bytes ping = raw_frame({0, frame_type::ping, 0, 0, 0, 0}, bytes(8));
     co_await with.peer.send(ping);
-    while (with.peer.pongs.empty()) co_await sleep_for(0ms);
+    while (with.peer.pongs.empty()) co_await test::come_round();
     const std::size_t ended = with.peer.ends.size();
     const auto more = make_credit(0, true, 8 * 1024 * 1024);
     co_await with.peer.send(bytes(more.begin(), more.end()));

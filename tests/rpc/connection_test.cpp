@@ -7,7 +7,6 @@
 
 #include <conduit/channels/stream.hpp>
 #include <conduit/rpc/try_call.hpp>
-#include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
 #include <conduit/runtime/yield.hpp>
 
@@ -391,7 +390,7 @@ CO_TEST_CASE("a connection that is idle lives as long as its peer answers",
 
     const std::string greeted = co_await there.echo("");
     const auto before = ends.server.counters().bytes_received;
-    while (ends.server.counters().bytes_received < before + 5 * 24) co_await sleep_for(1ms);
+    while (ends.server.counters().bytes_received < before + 5 * 24) co_await test::come_round();
     const std::string after = co_await there.echo("after");
 
     REQUIRE(after == "after");

@@ -5,13 +5,13 @@
 #include "../support/child.hpp"
 #include "../support/co_test.hpp"
 #include "../support/fleet.hpp"
+#include "../support/settle.hpp"
 #include "../support/temp_dir.hpp"
 
 #include <conduit/rpc/pool_client.hpp>
 #include <conduit/rpc/server.hpp>
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/run.hpp>
-#include <conduit/runtime/timer.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -96,12 +96,12 @@ CO_TEST_CASE("no idempotent call is lost when its server is killed and started a
     for (int i = 0; i < callers / 4; ++i) calls.spawn(call_once_each(*there, counts));
     for (int i = 1; i <= kills; ++i) {
         const std::uint64_t before = counts.answered;
-        while (counts.answered < before + answers_between) co_await sleep_for(1ms);
+        while (counts.answered < before + answers_between) co_await test::come_round();
         server->kill();
         server.emplace(start(where, "generation " + std::to_string(i)));
     }
     const std::uint64_t before = counts.answered;
-    while (counts.answered < before + answers_between) co_await sleep_for(1ms);
+    while (counts.answered < before + answers_between) co_await test::come_round();
     counts.goes_on = false;
     co_await calls.join();
     co_await there.close();

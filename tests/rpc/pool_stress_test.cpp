@@ -4,6 +4,7 @@
 // of ten calls: nothing is left behind, and no answer goes to another's call.
 #include "../support/co_test.hpp"
 #include "../support/fleet.hpp"
+#include "../support/settle.hpp"
 #include "../support/stress.hpp"
 #include "../support/temp_dir.hpp"
 
@@ -14,7 +15,6 @@
 #include <conduit/rpc/server.hpp>
 #include <conduit/rpc/service_table.hpp>
 #include <conduit/rpc/try_call.hpp>
-#include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/yield.hpp>
 
 #include <malloc.h>
@@ -191,7 +191,7 @@ task<> cancel_most(cancel_state& state) {
         for (int i = 0; i < 64; ++i) scope.spawn(call_and_give_up(there, state));
         co_await scope.join();
     }
-    while (there.pool().calls_made_now() > 0) co_await sleep_for(1ms);
+    while (there.pool().calls_made_now() > 0) co_await test::come_round();
     const auto name = co_await there->who();
     REQUIRE((name == "a" || name == "b"));
     REQUIRE(there.pool().connections_now() == 2);

@@ -42,7 +42,7 @@ task<called> try_once(test::vessel& there) { co_return co_await rpc::try_call(th
 task<called> try_wait(test::vessel& there) { co_return co_await rpc::try_call(there.wait()); }
 
 task<> until_connected(const rpc::pool& servers, std::size_t connections) {
-    while (servers.connections_now() != connections) co_await sleep_for(1ms);
+    while (servers.connections_now() != connections) co_await test::come_round();
 }
 
 task<> until_waiting(test::local_vessel& object, int calls) {
@@ -84,7 +84,7 @@ CO_TEST_CASE("a call waits for a server that is not there yet", "[rpc][pool]") {
     test::fleet servers;
     vessels there({"a"}, quick(servers));
     auto calling = scope.spawn(there->who());
-    while (there.pool().counters().connect_failures < 3) co_await sleep_for(1ms);
+    while (there.pool().counters().connect_failures < 3) co_await test::come_round();
     const bool early = calling.is_done();
     servers.start("a");
     auto name = co_await calling;
@@ -383,7 +383,7 @@ CO_TEST_CASE("a server that drains gets no new calls, and ends those it has",
     std::vector<child<called>> held;
     held.push_back(scope.spawn(try_wait(*there)));
     held.push_back(scope.spawn(try_wait(*there)));
-    while (going.object.waiting + staying.object.waiting < 2) co_await sleep_for(1ms);
+    while (going.object.waiting + staying.object.waiting < 2) co_await test::come_round();
     const int on_going = going.object.waiting;
     auto draining = scope.spawn(going.server.drain());
     co_await until_connected(there.pool(), 1);
@@ -419,7 +419,7 @@ CO_TEST_CASE("the replacement of a server that drains is connected at once", "[r
     auto& second = next.start("a");
     servers.take("a", [&](any_stream over) { second.server.serve(std::move(over)); });
     auto draining = scope.spawn(first.server.drain());
-    while (there.pool().counters().goaways == 0) co_await sleep_for(1ms);
+    while (there.pool().counters().goaways == 0) co_await test::come_round();
     co_await there->who();
     const bool early = held.is_done();
     first.object.release.set();
@@ -475,7 +475,7 @@ CO_TEST_CASE("calls beyond what all connections take wait in order", "[rpc][pool
     co_await until_connected(there.pool(), 2);
     std::vector<child<called>> held;
     for (int i = 0; i < 300; ++i) held.push_back(scope.spawn(try_wait(*there)));
-    while (a.object.waiting < 256) co_await sleep_for(1ms);
+    while (a.object.waiting < 256) co_await test::come_round();
     const std::size_t under_way = there.pool().calls_made_now();
     auto late = co_await within(5ms, try_who(*there));
     a.object.release.set();
@@ -517,7 +517,7 @@ CO_TEST_CASE("calls are spread over equal servers by what each has under way",
     co_await until_connected(there.pool(), 2);
     std::vector<child<called>> held;
     for (int i = 0; i < 100; ++i) held.push_back(scope.spawn(try_wait(*there)));
-    while (a.object.waiting + b.object.waiting < 100) co_await sleep_for(1ms);
+    while (a.object.waiting + b.object.waiting < 100) co_await test::come_round();
     const int apart = std::abs(a.object.waiting - b.object.waiting);
     a.object.release.set();
     b.object.release.set();
@@ -535,7 +535,7 @@ CO_TEST_CASE("draining a pool lets calls end, fails those that wait and takes no
     vessels there({"a"}, quick(servers));
     std::vector<child<called>> held;
     for (int i = 0; i < 128; ++i) held.push_back(scope.spawn(try_wait(*there)));
-    while (a.object.waiting < 128) co_await sleep_for(1ms);
+    while (a.object.waiting < 128) co_await test::come_round();
     auto waits = scope.spawn(try_who(*there));
     co_await test::settle();
     const bool waited = !waits.is_done();
@@ -576,7 +576,7 @@ CO_TEST_CASE("destroying a pool ends all its calls once, wherever they are", "[r
     there.emplace(std::vector<std::string>{"a"}, quick(servers));
     std::vector<child<called>> held;
     for (int i = 0; i < 200; ++i) held.push_back(scope.spawn(try_wait(**there)));
-    while (a.object.waiting < 128) co_await sleep_for(1ms);
+    while (a.object.waiting < 128) co_await test::come_round();
     // Some wait to be made again.
     servers.stop("a");
     co_await yield();

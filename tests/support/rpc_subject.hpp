@@ -128,8 +128,8 @@ task<result<void, rpc::fault>> try_hold(subject& remote);
 task<> until_held(local_subject& object, int count);
 task<> until_released(local_subject& object, int count);
 
-/// Every shape once, and messages of more than 1 MiB both ways.
-task<> try_every_shape(subject& remote);
+/// Every shape once, and messages of up to `longest` bytes both ways: unless said, more than 1 MiB.
+task<> try_every_shape(subject& remote, std::size_t longest = 1'100'000);
 /// Handles as argument and result.
 task<> try_handles(subject& remote);
 /// The fault of both where there can be none.

@@ -48,6 +48,14 @@ task<> settle() {
     for (int i = 0; i < 3 * loop::budget_of_turn; ++i) co_await yield();
 }
 
+task<> come_round() {
+    if (scheduler::current().backend_name() == "sim") {
+        co_await sleep_for(std::chrono::milliseconds(1));
+        co_return;
+    }
+    for (int i = 0; i < loop::budget_of_turn; ++i) co_await yield();
+}
+
 handle_pair attached_pipe() { return attached(current_kernel().make_pipe().value()); }
 
 handle_pair attached_socket_pair() {

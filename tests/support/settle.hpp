@@ -18,6 +18,10 @@ namespace conduit::test {
 
 task<> settle();
 
+/// For `while (!so) co_await test::come_round();`, where nobody can be asked to say when it is so:
+/// the loop comes round once and asks the kernel. No time passes by it, but in simulation.
+task<> come_round();
+
 /// Both ends of a fresh pipe, or of a Unix stream socket pair, attached.
 struct handle_pair {
     io_handle in;

@@ -32,7 +32,9 @@ task<stream_pair> memory_streams() {
 
 task<stream_pair> small_memory_streams() {
     auto [one, other] = make_memory_stream_pair(7);
-    co_return stream_pair(std::move(one), std::move(other));
+    stream_pair both(std::move(one), std::move(other));
+    both.is_narrow = true;
+    co_return std::move(both);
 }
 
 task<stream_pair> crossed_pipes() {
@@ -92,7 +94,9 @@ task<stream_pair> tls_over(stream_pair below) {
     auto ends = co_await shake_hands(std::move(own.first), std::move(own.second), *client, *server);
     any_stream one(std::move(ends.client.value()));
     any_stream other(std::move(ends.server.value()));
-    co_return stream_pair(std::move(one), std::move(other));
+    stream_pair secured(std::move(one), std::move(other));
+    secured.is_narrow = own.is_narrow;
+    co_return std::move(secured);
 }
 
 task<stream_pair> tls_over_memory() {

@@ -25,6 +25,7 @@ public:
 
     any_stream first;
     any_stream second;
+    bool is_narrow = false;  // it carries a few bytes at a time: no megabytes
 };
 
 struct stream_subject {
