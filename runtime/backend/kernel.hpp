@@ -11,10 +11,12 @@
 
 #include <conduit/runtime/clock.hpp>
 #include <conduit/runtime/io_message.hpp>
+#include <conduit/runtime/io_operation.hpp>
 #include <conduit/runtime/result.hpp>
 #include <conduit/runtime/socket_address.hpp>
 #include <conduit/runtime/unique_fd.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -56,6 +58,12 @@ struct file_status {
     std::uint32_t mode = 0;   // the permission bits, 07777
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
+};
+
+/// Together with its number it tells a process from every other one that this host ever ran.
+struct process_identity {
+    std::array<std::uint8_t, 16> boot{};  // of /proc/sys/kernel/random/boot_id
+    std::uint64_t start_time = 0;         // clock ticks since boot, field 22 of /proc/PID/stat
 };
 
 enum class socket_family { unix_domain, ipv4, ipv6 };
@@ -148,6 +156,9 @@ public:
     virtual result<std::size_t> read_file(int handle, std::span<std::byte> into,
                                           disk_wait wait) = 0;
 
+    /// Blocks until what was written to a file, or the names in a folder, are on the disk.
+    virtual result<void> make_durable(const std::string& path) = 0;
+
     // Names and options of sockets.
     virtual result<void> bind(const unique_fd& socket, const socket_address& address) = 0;
     virtual result<void> listen(const unique_fd& socket, int backlog_max) = 0;
@@ -211,6 +222,20 @@ public:
     /// Blocks the thread until a child that was killed has ended, and takes its status, so that it
     /// is no zombie. For when nothing can be awaited any more.
     virtual void reap(const unique_fd& process) noexcept = 0;
+    /// Fails with no_such_process where there is none; of process 0 there is the boot only.
+    virtual result<process_identity> identity_of(std::int32_t pid) = 0;
+    /// Of a process that is no child, once its handle is readable; `pid` is its number. Fails where
+    /// the kernel does not say: to another user, or to all (before Linux 6.15) once its parent has
+    /// waited for it.
+    virtual result<exit_status> how_ended(const unique_fd& process, std::int32_t pid) = 0;
+    /// Of the user database, which may block for as long as a network takes. They fail with
+    /// invalid_argument where there is no such name. Members are also those whose first group it
+    /// is.
+    virtual result<std::uint32_t> user_named(const std::string& name) = 0;
+    virtual result<std::vector<std::uint32_t>> members_of(const std::string& group) = 0;
+    /// A variable of the environment, unless this program has rights that who started it has not
+    /// (AT_SECURE): then there is none.
+    virtual std::optional<std::string> trusted_variable(const std::string& name) = 0;
     /// This process's own, as "NAME=value".
     virtual std::vector<std::string> environment() = 0;
     /// Clears the flag that all handles made here have: for a program that does not expect it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/backend/linux_calls.hpp>
+#include <conduit/runtime/backend/linux_identity.hpp>
 #include <conduit/runtime/backend/linux_peers.hpp>
 #include <conduit/runtime/backend/linux_spawn.hpp>
 #include <conduit/runtime/backend/signal_pipes.hpp>
@@ -178,6 +179,10 @@ public:
         return read_file_now(handle, into, wait);
     }
 
+    result<void> make_durable(const std::string& path) override {
+        return linux_identity::make_durable(path);
+    }
+
     result<void> bind(const unique_fd& socket, const socket_address& address) override {
         return checked(
             ::bind(socket.handle(), raw(address), static_cast<socklen_t>(address.bytes().size())));
@@ -274,6 +279,21 @@ public:
         return linux_processes::signal_group(leader, signal);
     }
     void reap(const unique_fd& process) noexcept override { linux_processes::reap(process); }
+    result<process_identity> identity_of(std::int32_t pid) override {
+        return linux_identity::identity_of(pid);
+    }
+    result<exit_status> how_ended(const unique_fd& process, std::int32_t pid) override {
+        return linux_identity::how_ended(process, pid);
+    }
+    result<std::uint32_t> user_named(const std::string& name) override {
+        return linux_identity::user_named(name);
+    }
+    result<std::vector<std::uint32_t>> members_of(const std::string& group) override {
+        return linux_identity::members_of(group);
+    }
+    std::optional<std::string> trusted_variable(const std::string& name) override {
+        return linux_identity::trusted_variable(name);
+    }
     std::vector<std::string> environment() override { return linux_processes::environment(); }
     result<void> make_blocking(const unique_fd& handle) override {
         return linux_processes::make_blocking(handle);

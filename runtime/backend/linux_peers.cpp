@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/runtime/backend/linux_peers.hpp>
 
+#include <conduit/runtime/backend/linux_identity.hpp>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -42,34 +44,12 @@ std::optional<Number> number_in(std::string_view text) noexcept {
     return value;
 }
 
-std::string text_of(const std::string& path) {
-    std::string text;
-    const unique_fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    std::array<char, 1024> part{};
-    while (file) {
-        const ssize_t n = ::read(file.handle(), part.data(), part.size());
-        if (n <= 0) break;
-        text.append(part.data(), static_cast<std::size_t>(n));
-    }
-    return text;
-}
-
-/// When a process began, since the host did. proc(5): the 22nd word of stat, in ticks; the second
-/// is the name in brackets, which may hold anything.
+/// When a process began, since the host did.
 std::optional<clock::duration> start_of(std::int32_t pid) {
-    const std::string all = text_of("/proc/" + std::to_string(pid) + "/stat");
-    const std::size_t name_end = all.rfind(')');
-    if (name_end == std::string::npos) return std::nullopt;
-    std::string_view rest = std::string_view(all).substr(name_end + 1);
-    constexpr int words_before = 19;  // of those after the name
-    for (int i = 0; i <= words_before; ++i) {
-        const std::size_t blank = rest.find(' ');
-        if (blank == std::string_view::npos) return std::nullopt;
-        rest.remove_prefix(blank + 1);
-    }
-    const auto ticks = number_in<std::int64_t>(rest.substr(0, rest.find(' ')));
+    const auto ticks = linux_identity::start_ticks_of(pid);
     if (!ticks) return std::nullopt;
-    return std::chrono::nanoseconds(std::chrono::seconds(1)) * *ticks / ::sysconf(_SC_CLK_TCK);
+    const auto count = static_cast<std::int64_t>(*ticks);
+    return std::chrono::nanoseconds(std::chrono::seconds(1)) * count / ::sysconf(_SC_CLK_TCK);
 }
 
 clock::duration read_clock(clockid_t which) noexcept {

@@ -216,6 +216,15 @@ result<spawned_process> sim_kernel::spawn(const spawn_request&, spawn_failure&) 
     return not_simulated();
 }
 result<void> sim_kernel::keep_writes_apart(const unique_fd&) { return not_simulated(); }
+result<void> sim_kernel::make_durable(const std::string&) { return not_simulated(); }
+result<process_identity> sim_kernel::identity_of(std::int32_t) { return process_identity{}; }
+result<exit_status> sim_kernel::how_ended(const unique_fd&, std::int32_t) {
+    return not_simulated();
+}
+result<std::uint32_t> sim_kernel::user_named(const std::string&) { return not_simulated(); }
+result<std::vector<std::uint32_t>> sim_kernel::members_of(const std::string&) {
+    return not_simulated();
+}
 result<unique_fd> sim_kernel::open_process(std::int32_t) { return not_simulated(); }
 result<void> sim_kernel::signal_process(const unique_fd&, int) { return not_simulated(); }
 result<void> sim_kernel::signal_group(const spawned_process&, int) { return not_simulated(); }

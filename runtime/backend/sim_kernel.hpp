@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -59,6 +60,7 @@ public:
     result<unique_fd> duplicate(const unique_fd& handle) override;
     result<unique_fd> duplicate_native(int descriptor) override;
     result<std::size_t> read_file(int handle, std::span<std::byte> into, disk_wait wait) override;
+    result<void> make_durable(const std::string& path) override;
 
     result<std::pair<unique_fd, unique_fd>> make_socket_pair(socket_kind kind) override;
     result<unique_fd> make_socket(socket_family family, socket_kind kind) override;
@@ -90,6 +92,11 @@ public:
     result<void> signal_process(const unique_fd& process, int signal) override;
     result<void> signal_group(const spawned_process& leader, int signal) override;
     void reap(const unique_fd&) noexcept override {}
+    result<process_identity> identity_of(std::int32_t pid) override;
+    result<exit_status> how_ended(const unique_fd& process, std::int32_t pid) override;
+    result<std::uint32_t> user_named(const std::string& name) override;
+    result<std::vector<std::uint32_t>> members_of(const std::string& group) override;
+    std::optional<std::string> trusted_variable(const std::string&) override { return {}; }
     std::vector<std::string> environment() override { return {}; }
     result<void> make_blocking(const unique_fd& handle) override;
     result<unique_fd> make_memory_file(std::span<const std::byte> bytes) override;

@@ -57,6 +57,10 @@ public:
         if (plan_.strikes()) return plan_.error();
         return linux_kernel().read_file(handle, into, waiting);
     }
+    result<void> make_durable(const std::string& path) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().make_durable(path);
+    }
     result<void> bind(const unique_fd& socket, const socket_address& address) override {
         if (plan_.strikes()) return plan_.error();
         return linux_kernel().bind(socket, address);
@@ -159,6 +163,25 @@ public:
         return linux_kernel().signal_group(leader, signal);
     }
     void reap(const unique_fd& process) noexcept override { return linux_kernel().reap(process); }
+    result<process_identity> identity_of(std::int32_t pid) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().identity_of(pid);
+    }
+    result<exit_status> how_ended(const unique_fd& process, std::int32_t pid) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().how_ended(process, pid);
+    }
+    result<std::uint32_t> user_named(const std::string& name) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().user_named(name);
+    }
+    result<std::vector<std::uint32_t>> members_of(const std::string& group) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().members_of(group);
+    }
+    std::optional<std::string> trusted_variable(const std::string& name) override {
+        return linux_kernel().trusted_variable(name);
+    }
     std::vector<std::string> environment() override { return linux_kernel().environment(); }
     result<void> make_blocking(const unique_fd& handle) override {
         if (plan_.strikes()) return plan_.error();
