@@ -25,4 +25,8 @@ task<result<credentials>> stream_interface::peer_credentials() {
     return not_supported<credentials>();
 }
 
+result<unique_fd> stream_interface::peer_process() const {
+    return std::make_error_code(std::errc::not_supported);
+}
+
 }  // namespace conduit

@@ -14,6 +14,7 @@
 #include <conduit/channels/stream.hpp>
 #include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/io_handle.hpp>
+#include <conduit/runtime/unique_fd.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -44,6 +45,7 @@ public:
     virtual task<result<std::size_t>> send(const outgoing_message& message);
     virtual task<result<std::size_t>> receive(incoming_message& message);
     virtual task<result<credentials>> peer_credentials();
+    virtual result<unique_fd> peer_process() const;
     /// The name that the peer has proved to have; empty where it proved none.
     virtual std::string peer_name() const { return {}; }
     /// Why it fails, where it knows more than its errors say; empty else.
@@ -101,6 +103,7 @@ public:
         return inside().receive(message);
     }
     task<result<credentials>> peer_credentials() { return inside().peer_credentials(); }
+    result<unique_fd> peer_process() { return inside().peer_process(); }
 
     /// The name that the peer has proved to have, by a certificate (tls_stream.hpp); empty where
     /// it proved none.
@@ -251,6 +254,13 @@ public:
             return known_credentials(stream_.peer_credentials());
         } else {
             return stream_interface::peer_credentials();
+        }
+    }
+    result<unique_fd> peer_process() const override {
+        if constexpr (requires { stream_.peer_process(); }) {
+            return stream_.peer_process();
+        } else {
+            return stream_interface::peer_process();
         }
     }
 

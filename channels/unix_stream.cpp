@@ -124,6 +124,7 @@ result<unix_stream> unix_stream::arrive(in_transit moving) {
     if (!arrived) return arrived;
     arrived->sender_ = moving.sender_;
     arrived->since_ = moving.since_;
+    arrived->sender_seen_ = moving.sender_seen_;
     return arrived;
 }
 
@@ -215,6 +216,7 @@ task<result<credentials>> unix_stream::peer_credentials() {
     auto sender = co_await first_sender();
     if (!sender) co_return sender.error();
     sender_ = *sender;
+    sender_seen_ = clock::now();
     // From now on they would cost each receive memory of its own.
     if (telling_ == telling::first) {
         telling_ = telling::none;
@@ -244,7 +246,15 @@ result<void> unix_stream::credentials_with_each() {
 }
 
 result<unique_fd> unix_stream::peer_process() const {
-    return current_kernel().peer_process(handle_.owned(), since_);
+    kernel& here = current_kernel();
+    if (sender_) {
+        // The socket may have been handed on since it was connected.
+        auto connected = connected_by();
+        if (connected && connected->pid != sender_->pid) {
+            return here.open_process(sender_->pid, sender_seen_);
+        }
+    }
+    return here.peer_process(handle_.owned(), since_);
 }
 
 task<result<void>> unix_stream::peer_gone() {

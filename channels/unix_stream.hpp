@@ -117,13 +117,14 @@ public:
     /// first bytes of an accepted stream.
     result<void> credentials_with_each();
 
-    /// A handle on the process that connected, or listened: it cannot come to mean another one. Its
-    /// number can. Fails with std::errc::no_such_process when it has ended and the kernel (before
-    /// Linux 6.5) cannot say any more which it was.
+    /// A handle on the process that sent the first bytes, once peer_credentials() has told who that
+    /// is, or else on the one that connected, or listened: it cannot come to mean another one. Its
+    /// number can. Fails with std::errc::no_such_process when it has ended and the kernel cannot
+    /// say any more which it was.
     result<unique_fd> peer_process() const;
 
-    /// Waits until the peer has closed, or until the process that connected has ended, which shows
-    /// before the end of the stream does. Bytes may still be there to be read. Any number may wait,
+    /// Waits until the peer has closed, or until that process has ended, which shows before the end
+    /// of the stream does. Bytes may still be there to be read. Any number may wait,
     /// beside one that reads.
     task<result<void>> peer_gone();
 
@@ -168,6 +169,7 @@ private:
     telling telling_;
     std::optional<credentials> sender_;  // of the first bytes
     clock::time_point since_;            // connected then, or before
+    clock::time_point sender_seen_;      // the same of the first bytes
 };
 
 /// A stream on its way from one scheduler to another. Destroying it ends the connection.
@@ -179,13 +181,15 @@ private:
           policy_(from.gate_.policy()),
           telling_(from.telling_),
           sender_(from.sender_),
-          since_(from.since_) {}
+          since_(from.since_),
+          sender_seen_(from.sender_seen_) {}
 
     unique_fd fd_;
     handle_policy policy_;
     telling telling_;
     std::optional<credentials> sender_;
     clock::time_point since_;
+    clock::time_point sender_seen_;
 };
 
 /// What is written at the one can be read at the other.

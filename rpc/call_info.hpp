@@ -12,6 +12,7 @@
 
 #include <conduit/rpc/caller.hpp>
 #include <conduit/rpc/metadata.hpp>
+#include <conduit/rpc/peer_link.hpp>
 #include <conduit/runtime/clock.hpp>
 #include <conduit/runtime/context.hpp>
 #include <conduit/runtime/io_message.hpp>
@@ -40,6 +41,9 @@ public:
     /// For calls back to where this one came from, for as long as the procedure runs:
     /// rpc::stub<chat_client>(call.caller()).
     rpc::caller& caller() const noexcept { return *back_; }
+
+    /// The connection that it came over, to be held for longer than the procedure runs.
+    std::shared_ptr<peer_link> link() const;
 
     /// What came with the call; empty where nothing did.
     const rpc::metadata& metadata() const noexcept;

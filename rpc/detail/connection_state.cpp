@@ -563,6 +563,15 @@ void connection_state::go_down(goaway_reason reason, std::string text) noexcept 
     stream_.close();
     tasks_.request_stop();
     down_event_.set();
+    if (link_ != nullptr) link_->went_down(why_->text);
+}
+
+std::shared_ptr<peer_link> connection_state::link() {
+    if (link_ == nullptr) {
+        link_ = std::make_shared<peer_link>(*this);
+        if (down_) link_->went_down(why_->text);
+    }
+    return link_;
 }
 
 void connection_state::stop_calls() noexcept {

@@ -19,6 +19,7 @@
 #include <conduit/rpc/detail/token_bucket.hpp>
 #include <conduit/rpc/detail/wire.hpp>
 #include <conduit/rpc/fault.hpp>
+#include <conduit/rpc/peer_link.hpp>
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/lent_buffer.hpp>
 #include <conduit/runtime/task_group.hpp>
@@ -142,6 +143,12 @@ public:
     }
     const std::optional<credentials>& peer() const noexcept { return peer_; }
     const std::string& peer_name() const noexcept { return peer_name_; }
+    result<unique_fd> peer_process() { return stream_.peer_process(); }
+    /// For those who want to know of this connection when their call has ended.
+    std::shared_ptr<peer_link> link();
+    void ping() { send_ping(); }
+    /// The peer does not do what it should in time.
+    void end_for_silence(std::string why) { end(goaway_reason::timeout, std::move(why)); }
     connection_counters& counters() noexcept { return counters_; }
     /// Something is refused for a limit, which is counted where somebody counts.
     void hit(limit which) noexcept {
@@ -315,6 +322,7 @@ private:
     event moved_;    // what those wait for who end it may have come
     event down_event_;
     connection_watcher* watcher_ = nullptr;
+    std::shared_ptr<peer_link> link_;  // once somebody asked for it
     std::optional<wire_fault> why_;
     std::optional<std::chrono::milliseconds> come_back_after_;
     std::optional<credentials> peer_;

@@ -215,6 +215,9 @@ public:
     /// Fails with device_or_resource_busy when they were taken before.
     virtual result<std::vector<inherited_handle>> take_inherited() = 0;
     virtual result<unique_fd> open_process(std::int32_t pid) = 0;
+    /// Of the one that had this number at the time `seen`. Fails with no_such_process once it has
+    /// ended.
+    virtual result<unique_fd> open_process(std::int32_t pid, clock::time_point seen) = 0;
     virtual result<void> signal_process(const unique_fd& process, int signal) = 0;
     /// The same for all of the process group that a child was started to lead. Once the child was
     /// waited for, kernels before 6.9 fail with no_such_process.

@@ -271,6 +271,9 @@ public:
     result<unique_fd> open_process(std::int32_t pid) override {
         return owned(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     }
+    result<unique_fd> open_process(std::int32_t pid, clock::time_point seen) override {
+        return linux_peers::process_by_number(pid, seen);
+    }
     result<void> signal_process(const unique_fd& process, int signal) override {
         return checked(static_cast<int>(
             ::syscall(SYS_pidfd_send_signal, process.handle(), signal, nullptr, 0)));

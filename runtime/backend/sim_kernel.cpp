@@ -226,6 +226,9 @@ result<std::vector<std::uint32_t>> sim_kernel::members_of(const std::string&) {
     return not_simulated();
 }
 result<unique_fd> sim_kernel::open_process(std::int32_t) { return not_simulated(); }
+result<unique_fd> sim_kernel::open_process(std::int32_t, clock::time_point) {
+    return not_simulated();
+}
 result<void> sim_kernel::signal_process(const unique_fd&, int) { return not_simulated(); }
 result<void> sim_kernel::signal_group(const spawned_process&, int) { return not_simulated(); }
 result<void> sim_kernel::make_blocking(const unique_fd&) { return not_simulated(); }

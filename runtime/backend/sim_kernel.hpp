@@ -89,6 +89,7 @@ public:
     using kernel::spawn;
     result<spawned_process> spawn(const spawn_request& program, spawn_failure& why) override;
     result<unique_fd> open_process(std::int32_t pid) override;
+    result<unique_fd> open_process(std::int32_t pid, clock::time_point seen) override;
     result<void> signal_process(const unique_fd& process, int signal) override;
     result<void> signal_group(const spawned_process& leader, int signal) override;
     void reap(const unique_fd&) noexcept override {}

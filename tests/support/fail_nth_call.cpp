@@ -154,6 +154,10 @@ public:
         if (plan_.strikes()) return plan_.error();
         return owned(linux_kernel().open_process(pid));
     }
+    result<unique_fd> open_process(std::int32_t pid, clock::time_point seen) override {
+        if (plan_.strikes()) return plan_.error();
+        return owned(linux_kernel().open_process(pid, seen));
+    }
     result<void> signal_process(const unique_fd& process, int signal) override {
         if (plan_.strikes()) return plan_.error();
         return linux_kernel().signal_process(process, signal);
