@@ -6,7 +6,7 @@
 namespace conduit::rpc::detail {
 
 std::size_t bytes_of(const registry_change& change) noexcept {
-    return sizeof(registry_change) + bytes_of(change.what->offer);
+    return sizeof(registry_change) + bytes_of(change.what->offer) + change.detail.size();
 }
 
 void change_history::push(const registry_change& change) {

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <string>
 
 namespace conduit::rpc::detail {
 
@@ -20,6 +21,7 @@ struct registry_change {
     change_kind kind = change_kind::announced;
     gone_reason reason = gone_reason::none;  // of gone
     instance_ptr what;                       // as it is from then on; of gone as it was last
+    std::string detail;                      // more of the reason, for people
     bool operator==(const registry_change&) const = default;
 };
 

@@ -107,14 +107,16 @@ result<void, fault> registry::charge_instead(std::uint32_t uid, std::size_t old_
 
 // --- offers -------------------------------------------------------------------------------------
 
-result<announced_instance, fault> registry::announce(const instance_owner& owner,
-                                                     instance_offer offer) {
+result<void, fault> registry::check(const instance_owner& owner, instance_offer& offer) const {
     if (auto checked = check_offer(offer); !checked) return checked.error();
     auto right = check_right(owner.uid, offer.name);
     if (!right) return right.error();
-    if (auto checked = check_holder(owner.uid, offer.name, *right); !checked) {
-        return checked.error();
-    }
+    return check_holder(owner.uid, offer.name, *right);
+}
+
+result<announced_instance, fault> registry::announce(const instance_owner& owner,
+                                                     instance_offer offer) {
+    if (auto checked = check(owner, offer); !checked) return checked.error();
     if (const instance_ptr known = at_address(offer); known != nullptr) {
         if (known->owner.uid != owner.uid) {
             return fault(status::already_exists,
@@ -218,7 +220,7 @@ bool registry::recover(instance_id id) {
     return true;
 }
 
-bool registry::remove(instance_id id, gone_reason reason) {
+bool registry::remove(instance_id id, gone_reason reason, std::string detail) {
     const instance_ptr known = index_.find(id);
     if (known == nullptr) return false;
     const std::uint32_t uid = known->owner.uid;
@@ -226,7 +228,7 @@ bool registry::remove(instance_id id, gone_reason reason) {
     shares_.give_back(uid, registry_resource::bytes, bytes_of(known->offer));
     shares_.give_back(uid, registry_resource::instances, 1);
     if (!has_name(uid, known->offer.name)) shares_.give_back(uid, registry_resource::names, 1);
-    publish(change_kind::gone, reason, known);
+    publish(change_kind::gone, reason, known, std::move(detail));
     return true;
 }
 
@@ -255,8 +257,9 @@ void registry::change(const instance& newer) {
     publish(change_kind::changed, gone_reason::none, std::move(made));
 }
 
-void registry::publish(change_kind kind, gone_reason reason, instance_ptr what) {
-    const registry_change change{++revision_, kind, reason, std::move(what)};
+void registry::publish(change_kind kind, gone_reason reason, instance_ptr what,
+                       std::string detail) {
+    const registry_change change{++revision_, kind, reason, std::move(what), std::move(detail)};
     history_.push(change);
     watches_.publish(change, epoch_);
     if (kind != change_kind::gone && change.what->state == instance_state::alive) {

@@ -88,6 +88,9 @@ public:
     /// process has died, or has lost its connection and come back. An unconfirmed one of the same
     /// process is confirmed and keeps its id.
     result<announced_instance, fault> announce(const instance_owner& owner, instance_offer offer);
+    /// Whether announce() would be refused for what is offered, or by whom; with the offer brought
+    /// into the form that it has in the table.
+    result<void, fault> check(const instance_owner& owner, instance_offer& offer) const;
     /// Changes one's own. What is so already is no change.
     result<table_position, fault> update(const instance_owner& owner, instance_id id,
                                          instance_update update);
@@ -97,8 +100,8 @@ public:
     /// It does not answer, or does so again. False where that is nothing new, or there is none.
     bool suspect(instance_id id);
     bool recover(instance_id id);
-    /// False where there is none any more.
-    bool remove(instance_id id, gone_reason reason);
+    /// False where there is none any more. `detail` is for people: "killed by signal 9".
+    bool remove(instance_id id, gone_reason reason, std::string detail = {});
 
     /// From now on; what it allows no more is removed. Yields how many those were.
     std::size_t use_policy(const announce_policy& policy);
@@ -110,6 +113,9 @@ public:
     result<found_in_table, fault> list(const name_pattern& pattern,
                                        const std::optional<index_key>& after,
                                        std::size_t most) const;
+
+    /// Null where there is none.
+    instance_ptr find(instance_id id) const { return index_.find(id); }
 
     /// Waits for one that is alive; take_served() has it, at once if it is there.
     result<waiter_id, fault> wait(std::uint32_t uid, instance_query query);
@@ -159,7 +165,7 @@ private:
 
     instance_ptr make(const instance& like);
     void change(const instance& newer);
-    void publish(change_kind kind, gone_reason reason, instance_ptr what);
+    void publish(change_kind kind, gone_reason reason, instance_ptr what, std::string detail = {});
 
     std::uint64_t epoch_;
     std::uint32_t own_uid_;

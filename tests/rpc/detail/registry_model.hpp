@@ -409,7 +409,8 @@ private:
         record(kind, gone_reason::none, what);
     }
     void record(change_kind kind, gone_reason reason, const instance& what) {
-        changes_.push_back({changes_.size() + 1, kind, reason, std::make_shared<instance>(what)});
+        changes_.push_back(
+            {changes_.size() + 1, kind, reason, std::make_shared<instance>(what), {}});
         for (watcher& who : watchers_) tell(who, changes_.back());
         if (kind == change_kind::gone || what.state != instance_state::alive) return;
         std::erase_if(waiters_, [&](const waiter& who) {

@@ -27,7 +27,7 @@ struct watched {
         : shares(limits), history(limits), watches(limits, shares) {}
 
     void tell(change_kind kind, instance_ptr what) {
-        const registry_change change{++at.revision, kind, gone_reason::none, std::move(what)};
+        const registry_change change{++at.revision, kind, gone_reason::none, std::move(what), {}};
         history.push(change);
         watches.publish(change, at.epoch);
     }
