@@ -98,7 +98,6 @@ struct matchmaker_status {
 ///
 /// Faults are permission_denied for what is not the caller's, resource_exhausted for a limit, which
 /// the text names with both figures, invalid_argument for what can never be right, and not_found.
-/// Who asks sees only what the policy lets its user find.
 class matchmaker_interface {
 public:
     virtual ~matchmaker_interface() = default;
