@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "daemon.hpp"
+
+#include "service_manager.hpp"
+
+#include <conduit/channels/unix_stream.hpp>
+#include <conduit/rpc/matchmaker_address.hpp>
+#include <conduit/rpc/matchmaker_server.hpp>
+#include <conduit/rpc/try_call.hpp>
+#include <conduit/runtime/io_handle.hpp>
+#include <conduit/runtime/log.hpp>
+#include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/signal_set.hpp>
+#include <conduit/runtime/task_scope.hpp>
+#include <conduit/runtime/timer.hpp>
+#include <conduit/runtime/within.hpp>
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace conduit::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view system_policy = "/etc/conduit/matchmaker.policy";
+/// A lock may outlive a process that used io_uring, by some milliseconds.
+constexpr clock::duration lock_patience = 1s;
+/// What is under way has this long, and its own clients would not wait longer either.
+constexpr clock::duration take_over_patience = 15s;
+
+void log(log_level level, const std::string& line) { scheduler::current().log(level, line); }
+
+rpc::fault unavailable(const std::string& why) { return {rpc::status::unavailable, why}; }
+
+rpc::server_options served_to(bool everybody) {
+    rpc::server_options options;
+    options.connections_max(65'536).connections_per_user_max(16'384).strangers_max(256);
+    if (everybody) options.clients(allowed_users().allow_any()).socket_mode(0666);
+    return options;
+}
+
+rpc::matchmaker_address place_of(const options& given) {
+    if (given.system) return rpc::matchmaker_address::of_system();
+    if (!given.listen) return rpc::matchmaker_address::of_user();
+    auto named = rpc::matchmaker_address::parse(*given.listen);
+    if (!named) throw named.error();
+    if (!named->is_file() && named->where().kind() == address_kind::unix_socket) return *named;
+    throw rpc::fault(rpc::status::invalid_argument,
+                     *given.listen + ": it listens at a Unix socket; see --tcp");
+}
+
+std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+class matchmaker_daemon {
+public:
+    explicit matchmaker_daemon(options given)
+        : given_(std::move(given)), place_(place_of(given_)), matchmaker_(options_for()) {}
+
+    task<int> run();
+
+private:
+    rpc::matchmaker_options options_for() const {
+        rpc::matchmaker_options made;
+        made.server(served_to(serves_everybody()));
+        made.state(given_.state ? *given_.state : folder_of(place_.path()) + "/state");
+        made.ping_every(std::chrono::milliseconds(given_.ping_ms));
+        made.confirm_within(std::chrono::milliseconds(given_.confirm_ms));
+        return made;
+    }
+    bool serves_everybody() const { return place_ == rpc::matchmaker_address::of_system(); }
+
+    task<bool> read_policy();
+    task<void> listen();
+    task<void> listen_at_place();
+    task<void> take_over();
+    task<void> follow_signals(signal_set signals);
+
+    options given_;
+    rpc::matchmaker_address place_;
+    rpc::matchmaker_server matchmaker_;
+    std::string where_;
+};
+
+/// False where the rules are not to be used; those of before stay.
+task<bool> matchmaker_daemon::read_policy() {
+    if (!given_.policy && !serves_everybody()) co_return true;
+    const std::string path = given_.policy.value_or(std::string(system_policy));
+    const bool may_be_missing = !given_.policy;
+    if (may_be_missing && ::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
+        const std::string closed = "* uid:0 uid:" + std::to_string(::geteuid());
+        matchmaker_.use_policy(rpc::matchmaker_policy::parse(closed, path).value());
+        log(log_level::warning, "there is no " + path + ", so only root and this user announce");
+        co_return true;
+    }
+    auto policy = co_await rpc::matchmaker_policy::read(path);
+    if (!policy) {
+        log(log_level::error, "the policy is not taken: " + std::string(policy.error().text()));
+        co_return false;
+    }
+    const std::size_t rules = policy->rules();
+    const std::size_t removed = matchmaker_.use_policy(std::move(*policy));
+    log(log_level::info, path + ": " + std::to_string(rules) + " rules, by which " +
+                             std::to_string(removed) + " instances are removed");
+    co_return true;
+}
+
+/// Asks who serves there to end, and waits until it has.
+task<void> matchmaker_daemon::take_over() {
+    auto other = co_await unix_stream::connect(place_.path());
+    if (!other) co_return;
+    auto process = other->peer_process();
+    if (!process) co_return;
+    const long asked =
+        ::syscall(SYS_pidfd_send_signal, process->native().value(), SIGTERM, nullptr, 0);
+    if (asked != 0) throw unavailable("the daemon that serves cannot be asked to end");
+    log(log_level::info, place_.text() + ": the daemon that serves there is asked to end");
+    other->close();
+    auto handle = io_handle::attach(std::move(*process));
+    if (!handle) co_return;
+    auto ended = co_await within(take_over_patience, handle->readable());
+    if (!ended) throw unavailable("the daemon that serves does not end");
+}
+
+task<void> matchmaker_daemon::listen_at_place() {
+    const clock::time_point patience = clock::now() + lock_patience;
+    for (;;) {
+        auto at = co_await rpc::try_call(matchmaker_.server().listen(place_.where()));
+        if (at) co_return;
+        if (clock::now() >= patience) throw at.error();
+        const auto stopped = co_await sleep_for(10ms);
+        if (stopped) throw at.error();
+    }
+}
+
+task<void> matchmaker_daemon::listen() {
+    rpc::server& server = matchmaker_.server();
+    const std::size_t inherited = server.listen_at_inherited();
+    if (inherited > 0) {
+        where_ = std::to_string(inherited) + " sockets of the service manager";
+    } else {
+        co_await listen_at_place();
+        where_ = place_.text();
+    }
+    if (!given_.tcp) co_return;
+    auto at = co_await server.listen(*given_.tcp);
+    where_ += " and " + to_string(at);
+}
+
+task<void> matchmaker_daemon::follow_signals(signal_set signals) {
+    signal_set own = std::move(signals);
+    while (auto came = co_await own.next()) {
+        if (*came == SIGHUP) {
+            tell_reloading();
+            static_cast<void>(co_await read_policy());
+            tell_ready("serving at " + where_);
+            continue;
+        }
+        log(log_level::info, "it is asked to end by signal " + std::to_string(*came));
+        tell_stopping();
+        matchmaker_.stop();
+        co_return;
+    }
+}
+
+task<int> matchmaker_daemon::run() {
+    auto made = place_.make_folder();
+    if (!made) throw made.error();
+    auto signals = signal_set::open({SIGHUP, SIGTERM, SIGINT});
+    if (!signals) throw unavailable(signals.error().message());
+    const bool has_policy = co_await read_policy();
+    if (!has_policy) co_return exit_policy;
+    if (given_.takes_over) co_await take_over();
+    co_await matchmaker_.start();
+    co_await listen();
+    log(log_level::info,
+        "serving at " + where_ + ", epoch " + std::to_string(matchmaker_.at().epoch));
+    tell_ready("serving at " + where_);
+    task_scope scope;
+    auto running = scope.spawn(matchmaker_.run(), "matchmaker");
+    scope.spawn(follow_signals(std::move(*signals)), "signals");
+    const auto outcome = co_await running;
+    scope.request_stop();
+    log(log_level::info, outcome.is_clean() ? "it has ended" : "it has ended with calls under way");
+    co_return outcome.exit_status();
+}
+
+}  // namespace
+
+task<int> serve(options given) {
+    options own = std::move(given);
+    try {
+        matchmaker_daemon daemon(std::move(own));
+        const int code = co_await daemon.run();
+        co_return code;
+    } catch (const rpc::fault& why) {
+        log(log_level::error, std::string(why.text()));
+        co_return why.code() == rpc::status::invalid_argument ? exit_usage : exit_unavailable;
+    }
+}
+
+void raise_descriptor_limit() noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+}  // namespace conduit::daemon
