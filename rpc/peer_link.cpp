@@ -28,7 +28,7 @@ void peer_link::ping() noexcept {
 }
 
 void peer_link::end(std::string why) {
-    if (state_ != nullptr) state_->end_for_silence(std::move(why));
+    if (state_ != nullptr) state_->end_on_request(std::move(why));
 }
 
 void peer_link::went_down(std::string why) noexcept {

@@ -147,8 +147,8 @@ public:
     /// For those who want to know of this connection when their call has ended.
     std::shared_ptr<peer_link> link();
     void ping() { send_ping(); }
-    /// The peer does not do what it should in time.
-    void end_for_silence(std::string why) { end(goaway_reason::timeout, std::move(why)); }
+    /// For whoever holds the link, and knows why; nothing that the log has to speak of.
+    void end_on_request(std::string why) { end(goaway_reason::shutdown, std::move(why)); }
     connection_counters& counters() noexcept { return counters_; }
     /// Something is refused for a limit, which is counted where somebody counts.
     void hit(limit which) noexcept {

@@ -155,6 +155,8 @@ registry_adopted matchmaker_service::adopt(registry_snapshot from) {
     const boot_id boot = now ? now->boot : boot_id{};
     const auto ended =
         std::erase_if(from.instances, [](const instance& one) { return !is_running(one.owner); });
+    // Who comes back spreads that by what the predecessor said, which grew with their number.
+    confirm_within_ += std::chrono::milliseconds(from.instances.size());
     registry_adopted adopted = table_.adopt(std::move(from), boot, clock::now() + confirm_within_);
     adopted.dropped += ended;
     if (adopted.first_problem.empty() && ended > 0) adopted.first_problem = "its process has ended";

@@ -164,6 +164,8 @@ task<announcement> matchmaker_service::announce(instance_offer offer) {
     check_running();
     if (who.link->is_down()) throw fault(status::unavailable, who.link->why_down());
     announcer& by = announcers_.of(who.link);
+    const std::string instance_name = own.name;
+    const std::string where = own.address;
     auto announced = table_.announce(owner, std::move(own));
     if (!announced) throw announced.error();
     if (announced->replaced) announcers_.remove(*announced->replaced);
@@ -172,10 +174,18 @@ task<announcement> matchmaker_service::announce(instance_offer offer) {
     announcement answer;
     answer.at = announced->at;
     answer.id = announced->id;
-    const auto all = static_cast<std::int64_t>(table_.counters().instances);
-    answer.spread =
-        std::min(std::chrono::duration_cast<milliseconds>(all * spread_per_instance), spread_max);
+    answer.spread = spread();
+    lines_.write(log_level::info,
+                 fmt::format("{} {} of user {}, process {}, is at {}", instance_name,
+                             to_string(announced->id), owner.uid, owner.pid, quoted(where)));
     co_return answer;
+}
+
+/// Grows with how many there are, so that so many at a time come back.
+milliseconds matchmaker_service::spread() const {
+    const auto all = static_cast<std::int64_t>(table_.counters().instances);
+    return std::min(std::chrono::duration_cast<milliseconds>(all * spread_per_instance),
+                    spread_max);
 }
 
 task<table_position> matchmaker_service::update(instance_id id, instance_update update) {

@@ -17,6 +17,7 @@
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/task_group.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -88,6 +89,7 @@ private:
 
     task<void> until_offered(caller_known who, instance_query query);
     found_instances answer(found_in_table found) const;
+    std::chrono::milliseconds spread() const;
     instance_ptr choose(const std::vector<instance_ptr>& from);
     task<std::optional<unix_stream>> try_connect(instance_ptr to);
 

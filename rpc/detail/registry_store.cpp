@@ -33,7 +33,7 @@ constexpr std::size_t file_bytes_max = std::size_t{512} * 1024 * 1024;
 constexpr std::uint32_t open_to_others = 0077;
 constexpr std::size_t path_shown_max = 1024;
 /// A lock may outlive a process that used io_uring, by some milliseconds.
-constexpr clock::duration lock_patience = 1s;
+constexpr clock::duration lock_patience = 200ms;
 
 std::uint64_t fnv1a(std::span<const std::byte> bytes) noexcept {
     std::uint64_t hash = 0xcbf2'9ce4'8422'2325;

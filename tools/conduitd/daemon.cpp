@@ -34,7 +34,7 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view system_policy = "/etc/conduit/matchmaker.policy";
 /// A lock may outlive a process that used io_uring, by some milliseconds.
-constexpr clock::duration lock_patience = 1s;
+constexpr clock::duration lock_patience = 200ms;
 /// What is under way has this long, and its own clients would not wait longer either.
 constexpr clock::duration take_over_patience = 15s;
 

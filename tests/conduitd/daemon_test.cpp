@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// conduitd as it is installed: started, told to read its policy again, taken over, stopped and
+// killed, and what its service manager hears of it.
+
+#include <conduitd/daemon.hpp>
+
+#include "../skip.hpp"
+#include "../support/child.hpp"
+#include "../support/co_test.hpp"
+#include "../support/matchmaker_place.hpp"
+#include "../support/temp_dir.hpp"
+
+#include <conduit/channels/stream.hpp>
+#include <conduit/channels/unix_datagram.hpp>
+#include <conduit/rpc/try_call.hpp>
+#include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/io_handle.hpp>
+#include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/when_any.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace conduit;
+
+namespace {
+
+rpc::instance_query query_of(std::string_view name) {
+    rpc::instance_query query;
+    query.name = name;
+    return query;
+}
+
+std::string own_backend() { return std::string(scheduler::current().backend_name()); }
+
+/// Waits for the end of a child, and leaves it to be reaped. A stopped wait ends before.
+task<> until_ended(test::child_process& child) {
+    auto copy = current_kernel().duplicate_native(child.handle().native().value()).value();
+    auto handle = io_handle::attach(std::move(copy)).value();
+    static_cast<void>(co_await handle.readable());
+}
+
+task<int> exit_code_of(test::child_process& child) {
+    co_await until_ended(child);
+    co_return child.wait().code;
+}
+
+/// A place for daemons, and for what they tell a service manager.
+class daemon_place {
+public:
+    daemon_place() : told_(unix_datagram::bind(folder.path("notify")).value()) {}
+
+    test::child_process start(std::vector<std::string> arguments = {}) const {
+        std::vector<std::string> program = {"/usr/bin/env",
+                                            "NOTIFY_SOCKET=" + folder.path("notify"),
+                                            "CONDUIT_BACKEND=" + own_backend(),
+                                            CONDUITD,
+                                            "--quiet",
+                                            "--listen",
+                                            where()};
+        program.insert(program.end(), arguments.begin(), arguments.end());
+        return test::child_process(program);
+    }
+
+    /// Waits for the next that is told: its first word, "READY=1".
+    task<std::string> next_word() {
+        std::array<std::byte, 512> room{};
+        auto came = co_await told_.receive(std::span(room));
+        std::string text;
+        for (const std::byte each : std::span(room).first(came.value().bytes)) {
+            text.push_back(std::to_integer<char>(each));
+        }
+        co_return text.substr(0, text.find('\n'));
+    }
+
+    std::string where() const { return "unix:" + folder.path("matchmaker.sock"); }
+
+    const test::temp_dir folder;
+
+private:
+    unix_datagram told_;
+};
+
+void write_file(const std::string& path, std::string_view text) {
+    std::ofstream(path) << text;
+    ::chmod(path.c_str(), 0600);
+}
+
+task<bool> may_announce(rpc::matchmaker_interface& at, rpc::instance_offer offer) {
+    const rpc::instance_offer own = std::move(offer);
+    auto announced = co_await rpc::try_call(at.announce(own));
+    if (!announced) co_return false;
+    static_cast<void>(co_await at.withdraw(announced->id));
+    co_return true;
+}
+
+}  // namespace
+
+CO_TEST_CASE("conduitd serves, says so, and ends when it is asked to", "[tools][matchmaker]") {
+    test::needs_processes();
+    daemon_place there;
+    auto daemon = there.start();
+    auto ready = co_await there.next_word();
+    auto client = co_await test::connect_matchmaker(there.where());
+    const test::announced_socket socket(there.folder.path("echo"));
+    auto announced = co_await client->announce(socket.offer("demo.echo"));
+    auto found = co_await client->lookup(query_of("demo.echo"));
+    daemon.signal(SIGTERM);
+    auto stopping = co_await there.next_word();
+    auto code = co_await exit_code_of(daemon);
+    const bool is_removed = ::access(there.folder.path("matchmaker.sock").c_str(), F_OK) != 0;
+    REQUIRE(ready == "READY=1");
+    REQUIRE(found.instances.size() == 1);
+    REQUIRE(found.instances[0].id == announced.id);
+    REQUIRE(stopping == "STOPPING=1");
+    REQUIRE(code == 0);
+    REQUIRE(is_removed);
+}
+
+CO_TEST_CASE("conduitd knows after a restart who was there, and each has an epoch of its own",
+             "[tools][matchmaker]") {
+    test::needs_processes();
+    daemon_place there;
+    const test::announced_socket socket(there.folder.path("echo"));
+    rpc::announcement before;
+    {
+        auto daemon = there.start();
+        static_cast<void>(co_await there.next_word());
+        auto client = co_await test::connect_matchmaker(there.where());
+        before = co_await client->announce(socket.offer("demo.echo"));
+        daemon.signal(SIGTERM);
+        static_cast<void>(co_await there.next_word());
+        co_await until_ended(daemon);
+    }
+    auto daemon = there.start();
+    static_cast<void>(co_await there.next_word());
+    auto client = co_await test::connect_matchmaker(there.where());
+    auto found = co_await client->lookup(query_of("demo.echo"));
+    auto again = co_await client->announce(socket.offer("demo.echo"));
+    REQUIRE(found.at.epoch > before.at.epoch);
+    REQUIRE(found.source == rpc::answer_source::warming);
+    REQUIRE(found.instances.size() == 1);
+    REQUIRE(again.id == before.id);
+}
+
+CO_TEST_CASE("M4: of two daemons that are started at once one serves, and the other says why not",
+             "[tools][matchmaker][fault][M4]") {
+    test::needs_processes();
+    daemon_place there;
+    auto one = there.start();
+    auto other = there.start();
+    auto ready = co_await there.next_word();
+    auto first = co_await when_any(until_ended(one), until_ended(other));
+    test::child_process& loser = first.index == 0 ? one : other;
+    test::child_process& winner = first.index == 0 ? other : one;
+    const int code = loser.wait().code;
+    auto client = co_await test::connect_matchmaker(there.where());
+    auto before = co_await client->status();
+    winner.kill();
+    auto third = there.start();
+    auto ready_again = co_await there.next_word();
+    auto later = co_await test::connect_matchmaker(there.where());
+    auto after = co_await later->status();
+    REQUIRE(ready == "READY=1");
+    REQUIRE(code == daemon::exit_unavailable);
+    REQUIRE(ready_again == "READY=1");
+    REQUIRE(after.at.epoch > before.at.epoch);
+}
+
+CO_TEST_CASE("M4: a daemon takes over from the one that serves", "[tools][matchmaker][fault][M4]") {
+    test::needs_processes();
+    daemon_place there;
+    auto old = there.start();
+    static_cast<void>(co_await there.next_word());
+    auto before = co_await test::connect_matchmaker(there.where());
+    auto status_before = co_await before->status();
+    auto fresh = there.start({"--take-over"});
+    auto stopping = co_await there.next_word();
+    auto ready = co_await there.next_word();
+    auto code = co_await exit_code_of(old);
+    auto after = co_await test::connect_matchmaker(there.where());
+    auto status_after = co_await after->status();
+    REQUIRE(stopping == "STOPPING=1");
+    REQUIRE(ready == "READY=1");
+    REQUIRE(code == 0);
+    REQUIRE(status_after.at.epoch > status_before.at.epoch);
+}
+
+CO_TEST_CASE("M10: a malformed policy is not taken, and the old one is kept",
+             "[tools][matchmaker][fault][M10]") {
+    test::needs_processes();
+    daemon_place there;
+    const std::string policy = there.folder.path("policy");
+    const test::announced_socket socket(there.folder.path("s"));
+    write_file(policy, "demo.* anyone\n");
+    auto daemon = there.start({"--policy", policy});
+    static_cast<void>(co_await there.next_word());
+    auto client = co_await test::connect_matchmaker(there.where());
+    const bool at_first = co_await may_announce(*client, socket.offer("demo.a"));
+    write_file(policy, "other.* anyone\ndemo.* user:nosuchuser\n");
+    daemon.signal(SIGHUP);
+    auto reloading = co_await there.next_word();
+    auto ready = co_await there.next_word();
+    const bool still = co_await may_announce(*client, socket.offer("demo.b"));
+    const bool not_yet = co_await may_announce(*client, socket.offer("other.a"));
+    write_file(policy, "other.* anyone\n");
+    daemon.signal(SIGHUP);
+    static_cast<void>(co_await there.next_word());
+    static_cast<void>(co_await there.next_word());
+    const bool no_more = co_await may_announce(*client, socket.offer("demo.c"));
+    const bool now = co_await may_announce(*client, socket.offer("other.b"));
+    REQUIRE(at_first);
+    REQUIRE(reloading == "RELOADING=1");
+    REQUIRE(ready == "READY=1");
+    REQUIRE(still);
+    REQUIRE_FALSE(not_yet);
+    REQUIRE_FALSE(no_more);
+    REQUIRE(now);
+}
+
+CO_TEST_CASE("M10: conduitd does not begin with a bad policy", "[tools][matchmaker][fault][M10]") {
+    test::needs_processes();
+    daemon_place there;
+    write_file(there.folder.path("policy"), "demo.*\n");
+    auto malformed = there.start({"--policy", there.folder.path("policy")});
+    auto code = co_await exit_code_of(malformed);
+    auto missing = there.start({"--policy", there.folder.path("none")});
+    auto other_code = co_await exit_code_of(missing);
+    REQUIRE(code == daemon::exit_policy);
+    REQUIRE(other_code == daemon::exit_policy);
+}
+
+CO_TEST_CASE("M10: conduitd serves from memory where its state folder is none of its own",
+             "[tools][matchmaker][fault][M10]") {
+    test::needs_processes();
+    daemon_place there;
+    const std::string link = there.folder.path("link");
+    ::mkdir(there.folder.path("real").c_str(), 0700);
+    REQUIRE(::symlink("real", link.c_str()) == 0);
+    auto daemon = there.start({"--state", link});
+    auto ready = co_await there.next_word();
+    auto client = co_await test::connect_matchmaker(there.where());
+    const test::announced_socket socket(there.folder.path("s"));
+    const bool serves = co_await may_announce(*client, socket.offer("demo.a"));
+    const bool kept = ::access(there.folder.path("real/instances").c_str(), F_OK) == 0;
+    REQUIRE(ready == "READY=1");
+    REQUIRE(serves);
+    REQUIRE_FALSE(kept);
+}
+
+CO_TEST_CASE("conduitd refuses a command line that makes no sense", "[tools][matchmaker]") {
+    test::needs_processes();
+    auto unknown = test::child_process({CONDUITD, "--nonsense"});
+    auto at_tcp = test::child_process({CONDUITD, "--listen", "tcp:127.0.0.1:1"});
+    auto help = test::child_process({CONDUITD, "--help"});
+    auto first = co_await exit_code_of(unknown);
+    auto second = co_await exit_code_of(at_tcp);
+    auto third = co_await exit_code_of(help);
+    REQUIRE(first == daemon::exit_usage);
+    REQUIRE(second == daemon::exit_usage);
+    REQUIRE(third == 0);
+}

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What goes wrong around a matchmaker, with processes that are killed and stopped for real. Two
+// daemons, the policy's file and the state's folder are in tests/conduitd/ and
+// tests/rpc/detail/registry_store_test.cpp.
+
+#include "../skip.hpp"
+#include "../support/child.hpp"
+#include "../support/co_test.hpp"
+#include "../support/matchmaker_place.hpp"
+#include "../support/temp_dir.hpp"
+
+#include <conduit/channels/pipe.hpp>
+#include <conduit/channels/stream.hpp>
+#include <conduit/rpc/detail/chance.hpp>
+#include <conduit/rpc/detail/registry.hpp>
+#include <conduit/rpc/detail/registry_store.hpp>
+#include <conduit/rpc/matchmaker_server.hpp>
+#include <conduit/rpc/try_call.hpp>
+#include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/io_handle.hpp>
+#include <conduit/runtime/run.hpp>
+#include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/timer.hpp>
+#include <conduit/runtime/within.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace conduit;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::uint32_t stranger = 65'534;
+
+rpc::instance_query query_of(std::string_view name) {
+    rpc::instance_query query;
+    query.name = name;
+    return query;
+}
+
+rpc::name_pattern all_names() {
+    rpc::name_pattern all;
+    all.is_prefix = true;
+    return all;
+}
+
+bool is_real() { return scheduler::current().backend_name() != "sim"; }
+
+// --- what the children do -----------------------------------------------------------------------
+
+/// Announces, and again whenever the connection is lost, until it is killed.
+task<int> keep_announced(std::string where, std::string socket, std::string name) {
+    const std::string at = std::move(where);
+    const test::announced_socket listening(socket);
+    const rpc::instance_offer offer = listening.offer(std::move(name));
+    for (;;) {
+        auto there = co_await rpc::try_call(test::connect_matchmaker(at));
+        if (!there) {
+            co_await sleep_for(1ms);  // between two matchmakers
+            continue;
+        }
+        auto announced = co_await rpc::try_call((*there)->announce(offer));
+        if (announced) co_await there->connection().until_down();
+    }
+}
+
+const test::helper announces("announces until it is killed",
+                             [](const test::helper_arguments& given) {
+                                 return run(keep_announced(given.at(0), given.at(1), given.at(2)));
+                             });
+
+/// Follows all changes until "demo.last" is there, and compares what it was told with what is so.
+task<int> follow(std::string where, unique_fd ready) {
+    auto tells = pipe_writer::adopt(std::move(ready)).value();
+    auto there = co_await test::connect_matchmaker(std::move(where));
+    auto watch = there->watch(all_names(), std::nullopt);
+    std::map<rpc::instance_id, rpc::instance> known;
+    std::uint64_t revision = 0;
+    int resyncs = 0;
+    bool is_last = false;
+    bool is_complete = false;
+    while (!is_last || !is_complete) {
+        auto event = co_await test::next_of(watch);
+        if (event.kind == rpc::watch_event_kind::resync) {
+            known.clear();
+            ++resyncs;
+            is_complete = false;
+            continue;
+        }
+        if (event.kind == rpc::watch_event_kind::complete) {
+            is_complete = true;
+            if (event.at.revision < revision) co_return 2;
+            revision = event.at.revision;
+            if (resyncs > 1) continue;
+            auto told = co_await write_all(tells, bytes_of("!"));
+            if (!told) co_return 3;
+            continue;
+        }
+        const bool is_change = event.kind == rpc::watch_event_kind::change;
+        if (is_change && is_complete && event.at.revision <= revision) co_return 4;
+        if (is_change) revision = event.at.revision;
+        if (is_change && event.change == rpc::change_kind::gone) {
+            known.erase(event.what.id);
+        } else {
+            is_last = is_last || event.what.offer.name == "demo.last";
+            known[event.what.id] = event.what;
+        }
+    }
+    auto all = co_await there->list(all_names(), std::nullopt, 256);
+    if (resyncs < 2) co_return 5;
+    if (all.instances.size() != known.size()) co_return 6;
+    for (const rpc::instance& one : all.instances) {
+        if (!(known[one.id] == one)) co_return 7;
+    }
+    co_return 0;
+}
+
+const test::helper follows("follows a matchmaker", [](const test::helper_arguments& given) {
+    return run(follow(given.at(0), unique_fd(3)));
+});
+
+/// The code of the fault that another user gets.
+task<int> announce_once(std::string where, rpc::instance_offer offer) {
+    const rpc::instance_offer own = std::move(offer);
+    auto there = co_await test::connect_matchmaker(std::move(where));
+    auto announced = co_await rpc::try_call(there->announce(own));
+    co_return announced ? 0 : static_cast<int>(announced.error().code());
+}
+
+const test::helper announces_as("announces as another user",
+                                [](const test::helper_arguments& given) {
+                                    if (::setgid(stranger) != 0 || ::setuid(stranger) != 0)
+                                        return 99;
+                                    rpc::instance_offer offer;
+                                    offer.name = given.at(1);
+                                    offer.address = given.at(2);
+                                    return run(announce_once(given.at(0), offer));
+                                });
+
+/// A matchmaker that keeps its state, until it is killed. It says "!" when it listens.
+task<int> serve_until_killed(std::string where, std::string state, unique_fd ready) {
+    auto tells = pipe_writer::adopt(std::move(ready)).value();
+    rpc::matchmaker_options options;
+    options.state(std::move(state)).save_within(1ms);
+    rpc::matchmaker_server matchmaker(options);
+    co_await matchmaker.start();
+    for (;;) {
+        // The lock of the one before may outlive it a little.
+        auto at = co_await rpc::try_call(matchmaker.server().listen(where));
+        if (at) break;
+        co_await sleep_for(1ms);
+    }
+    auto told = co_await write_all(tells, bytes_of("!"));
+    if (!told) co_return 1;
+    static_cast<void>(co_await matchmaker.run());
+    co_return 0;
+}
+
+const test::helper serves("is a matchmaker until it is killed",
+                          [](const test::helper_arguments& given) {
+                              return run(
+                                  serve_until_killed(given.at(0), given.at(1), unique_fd(3)));
+                          });
+
+// --- what the parent does -----------------------------------------------------------------------
+
+task<bool> is_told(pipe_reader& by) {
+    std::array<std::byte, 1> room{};
+    auto got = co_await by.read_some(std::span(room));
+    co_return got && *got == 1;
+}
+
+/// Its exit code, without blocking this thread, whose tasks it needs.
+task<int> exit_code_of(test::child_process& child) {
+    auto copy = current_kernel().duplicate_native(child.handle().native().value());
+    auto handle = io_handle::attach(std::move(copy.value())).value();
+    auto ended = co_await handle.readable();
+    static_cast<void>(ended);
+    co_return child.wait().code;
+}
+
+rpc::matchmaker_options open_to_all() {
+    rpc::server_options server;
+    server.clients(allowed_users().allow_any()).socket_mode(0666);
+    rpc::matchmaker_options options;
+    options.server(server);
+    return options;
+}
+
+}  // namespace
+
+CO_TEST_CASE("M1: a service that is killed is gone at once, and watchers are told why",
+             "[rpc][matchmaker][fault][M1]") {
+    test::needs_processes();
+    test::matchmaker_place there;
+    co_await there.start();
+    auto client = co_await there.connect();
+    auto watch = client->watch(all_names(), std::nullopt);
+    static_cast<void>(co_await test::until_complete(watch));
+    std::uint64_t revision = 0;
+    for (int i = 0; i < 5; ++i) {
+        auto service = test::child_process::helper(
+            "announces until it is killed", {there.where, there.folder.path("echo"), "demo.echo"});
+        auto found = co_await client->find(query_of("demo.echo"));
+        service.kill();
+        auto came = co_await test::next_of(watch);
+        auto gone = co_await test::next_of(watch);
+        auto nobody = co_await client->lookup(query_of("demo.echo"));
+        REQUIRE(came.change == rpc::change_kind::announced);
+        REQUIRE(came.at.revision == revision + 1);
+        REQUIRE(gone.change == rpc::change_kind::gone);
+        REQUIRE(gone.at.revision == revision + 2);
+        REQUIRE(gone.what.id == found.instances[0].id);
+        REQUIRE(gone.reason == rpc::gone_reason::process_ended);
+        REQUIRE((gone.detail == "killed by signal 9" || gone.detail.empty()));
+        REQUIRE(nobody.instances.empty());
+        REQUIRE(nobody.at.revision == gone.at.revision);
+        revision += 2;
+    }
+}
+
+CO_TEST_CASE("M2: a service that hangs is suspected, then gone, and announces anew when it lives",
+             "[rpc][matchmaker][fault][M2]") {
+    test::needs_processes();
+    test::matchmaker_place there(rpc::matchmaker_options().ping_every(50ms));
+    co_await there.start();
+    auto client = co_await there.connect();
+    const auto service = test::child_process::helper(
+        "announces until it is killed", {there.where, there.folder.path("echo"), "demo.echo"});
+    auto found = co_await client->find(query_of("demo.echo"));
+    auto watch = client->watch(all_names(), found.at);
+    service.stop();
+    auto suspected = co_await test::next_of(watch);
+    auto gone = co_await test::next_of(watch);
+    auto nobody = co_await client->lookup(query_of("demo.echo"));
+    service.resume();
+    auto back = co_await test::next_of(watch);
+    REQUIRE(suspected.what.state == rpc::instance_state::suspect);
+    REQUIRE(gone.change == rpc::change_kind::gone);
+    REQUIRE(gone.reason == rpc::gone_reason::hung);
+    REQUIRE(gone.detail == "it has answered none of 6 pings");
+    REQUIRE(nobody.instances.empty());
+    REQUIRE(back.change == rpc::change_kind::announced);
+    REQUIRE(back.what.id > gone.what.id);
+}
+
+CO_TEST_CASE("M2: a service that hung for a while is well again", "[rpc][matchmaker][fault][M2]") {
+    test::needs_processes();
+    test::matchmaker_place there(rpc::matchmaker_options().ping_every(50ms).gone_after(100'000));
+    co_await there.start();
+    auto client = co_await there.connect();
+    const auto service = test::child_process::helper(
+        "announces until it is killed", {there.where, there.folder.path("echo"), "demo.echo"});
+    auto found = co_await client->find(query_of("demo.echo"));
+    auto watch = client->watch(all_names(), found.at);
+    service.stop();
+    auto suspected = co_await test::next_of(watch);
+    auto last_choice = co_await client->lookup(query_of("demo.echo"));
+    service.resume();
+    auto well = co_await test::next_of(watch);
+    REQUIRE(suspected.what.state == rpc::instance_state::suspect);
+    REQUIRE(last_choice.instances.size() == 1);
+    REQUIRE(well.what.state == rpc::instance_state::alive);
+    REQUIRE(well.what.id == found.instances[0].id);
+}
+
+CO_TEST_CASE("M3: a matchmaker is killed again and again, and all come back each time",
+             "[rpc][matchmaker][fault][M3]") {
+    test::needs_processes();
+    constexpr int services = 8;
+    constexpr int rounds = 12;
+    const test::temp_dir folder;
+    const std::string where = "unix:" + folder.path("matchmaker.sock");
+    rpc::detail::chance dice(rpc::detail::seed_from_kernel());
+    std::vector<test::child_process> children;
+    for (int i = 0; i < services; ++i) {
+        const std::string name = "s" + std::to_string(i);
+        children.push_back(test::child_process::helper("announces until it is killed",
+                                                       {where, folder.path(name), "demo." + name}));
+    }
+    std::uint64_t epoch = 0;
+    for (int round = 0; round < rounds; ++round) {
+        auto ends = make_pipe().value();
+        const unique_fd theirs = ends.writer.detach().value();
+        auto matchmaker = test::child_process::helper("is a matchmaker until it is killed",
+                                                      {where, folder.path("state")},
+                                                      {{theirs.native().value(), 3}});
+        const bool listens = co_await is_told(ends.reader);
+        REQUIRE(listens);
+        auto client = co_await test::connect_matchmaker(where);
+        // At a point by chance: so many have come back.
+        const bool to_the_end = round + 1 == rounds;
+        const auto awaited = to_the_end ? services : static_cast<int>(dice.below(services + 1));
+        rpc::table_position at;
+        for (int i = 0; i < awaited; ++i) {
+            auto found = co_await client->find(query_of("demo.s" + std::to_string(i)));
+            at = found.at;
+            REQUIRE(found.instances.size() == 1);
+        }
+        if (awaited > 0) {
+            REQUIRE(at.epoch > epoch);
+            epoch = at.epoch;
+        }
+        matchmaker.kill();
+    }
+}
+
+CO_TEST_CASE("M5: a lookup that raced with a death is followed by one that knows",
+             "[rpc][matchmaker][fault][M5]") {
+    test::needs_processes();
+    test::matchmaker_place there;
+    co_await there.start();
+    auto own = co_await there.connect();
+    auto client = co_await there.connect();
+    auto socket = there.listen("second");
+    auto service = test::child_process::helper(
+        "announces until it is killed", {there.where, there.folder.path("first"), "demo.echo"});
+    auto found = co_await client->find(query_of("demo.echo"));
+    rpc::instance_offer other = socket.offer("demo.echo");
+    other.weight = 0;  // only when there is nobody else
+    auto second = co_await own->announce(other);
+    service.kill();
+    auto stale = co_await unix_stream::connect(there.folder.path("first"));
+    auto made = co_await client->connect(query_of("demo.echo"));
+    auto unknown = co_await rpc::try_call(client->report_unreachable(found.instances[0].id));
+    REQUIRE_FALSE(stale);
+    REQUIRE(made.who.id == second.id);
+    REQUIRE(made.at.epoch == found.at.epoch);
+    REQUIRE(made.at.revision > found.at.revision);
+    REQUIRE((unknown || unknown.error().code() == rpc::status::not_found));
+}
+
+CO_TEST_CASE("M6: a watcher that was stopped begins anew, and has missed nothing",
+             "[rpc][matchmaker][fault][M6]") {
+    test::needs_processes();
+    test::matchmaker_place there(rpc::matchmaker_options().watch_changes_max(16));
+    co_await there.start();
+    auto service = co_await there.connect();
+    auto socket = there.listen("echo");
+    auto last = there.listen("last");
+    auto announced = co_await service->announce(socket.offer("demo.echo"));
+    auto ends = make_pipe().value();
+    const unique_fd theirs = ends.writer.detach().value();
+    auto watcher = test::child_process::helper("follows a matchmaker", {there.where},
+                                               {{theirs.native().value(), 3}});
+    const bool follows = co_await is_told(ends.reader);
+    watcher.stop();
+    std::uint64_t overflows = 0;
+    std::uint32_t weight = 0;
+    while (overflows == 0) {
+        rpc::instance_update update;
+        update.weight = ++weight % rpc::weight_max;
+        static_cast<void>(co_await service->update(announced.id, update));
+        auto status = co_await service->status();
+        overflows = status.counts["watch_overflows"];
+    }
+    static_cast<void>(co_await service->announce(last.offer("demo.last")));
+    watcher.resume();
+    auto code = co_await exit_code_of(watcher);
+    REQUIRE(follows);
+    REQUIRE(code == 0);
+}
+
+CO_TEST_CASE("M7: another user announces neither an owned name nor somebody's address",
+             "[rpc][matchmaker][fault][M7]") {
+    test::needs_processes();
+    if (::geteuid() != 0) co_return test::skip("only root can be another user");
+    test::matchmaker_place there(open_to_all());
+    ::chmod(there.folder.path().c_str(), 0711);
+    co_await there.start();
+    auto owner = co_await there.connect();
+    auto socket = there.listen("mine");
+    static_cast<void>(co_await owner->announce(socket.offer("demo.mine")));
+    auto squatter = test::child_process::helper("announces as another user",
+                                                {there.where, "demo.mine", "tcp:127.0.0.1:9"});
+    auto squatted = co_await exit_code_of(squatter);
+    auto impostor = test::child_process::helper("announces as another user",
+                                                {there.where, "demo.theirs", socket.address()});
+    auto posed = co_await exit_code_of(impostor);
+    auto reserved = test::child_process::helper("announces as another user",
+                                                {there.where, "conduit.x", "tcp:127.0.0.1:9"});
+    auto kept = co_await exit_code_of(reserved);
+    auto honest = test::child_process::helper("announces as another user",
+                                              {there.where, "demo.theirs", "tcp:127.0.0.1:9"});
+    auto allowed = co_await exit_code_of(honest);
+    const int denied = static_cast<int>(rpc::status::permission_denied);
+    REQUIRE(squatted == denied);
+    REQUIRE(posed == denied);
+    REQUIRE(kept == denied);
+    REQUIRE(allowed == 0);
+}
+
+TEST_CASE("M8: a million names of one user take no more than its share",
+          "[rpc][matchmaker][fault][M8]") {
+    using namespace conduit::rpc;
+    detail::registry table(1, 0);
+    const instance_owner owner{1000, 4711, {}, 1};
+    std::size_t taken = 0;
+    std::string why;
+    std::size_t bytes_at_limit = 0;
+    for (std::uint32_t i = 0; i < 1'000'000; ++i) {
+        const std::string number = std::to_string(i);
+        instance_offer offer;
+        offer.name = "flood.n" + number;
+        offer.address = "unix:/run/x" + number;
+        auto announced = table.announce(owner, std::move(offer));
+        if (announced) {
+            ++taken;
+        } else if (why.empty()) {
+            why = announced.error().what();
+            bytes_at_limit = table.counters().bytes;
+        }
+    }
+    REQUIRE(taken == 256);
+    REQUIRE(why.find("256") != std::string::npos);
+    REQUIRE(table.counters().bytes == bytes_at_limit);
+    REQUIRE(table.counters().refused == 1'000'000 - 256);
+    instance_offer other;
+    other.name = "other";
+    other.address = "unix:/run/other";
+    REQUIRE(table.announce(instance_owner{1001, 4712, {}, 2}, other));
+}
+
+CO_TEST_CASE("M8: a connection that floods is refused, and others are served",
+             "[rpc][matchmaker][fault][M8]") {
+    test::matchmaker_place there(rpc::matchmaker_options().names_max(16, 1000));
+    co_await there.start();
+    auto flood = co_await there.connect();
+    auto client = co_await there.connect();
+    auto socket = there.listen("flood");
+    int taken = 0;
+    int refused = 0;
+    for (int i = 0; i < 200; ++i) {
+        const auto offer = socket.offer("flood.n" + std::to_string(i));
+        auto announced = co_await rpc::try_call(flood->announce(offer));
+        if (announced) ++taken;
+        if (!announced && announced.error().code() == rpc::status::resource_exhausted) ++refused;
+    }
+    auto found = co_await client->lookup(query_of("flood.n0"));
+    REQUIRE(taken == 16);
+    REQUIRE(refused == 184);
+    REQUIRE(found.instances.size() == 1);
+}
+
+CO_TEST_CASE("M9: a clock that was set back over a restart changes nothing",
+             "[rpc][matchmaker][fault][M9]") {
+    if (!is_real()) co_return test::skip("files are not simulated");
+    const test::temp_dir state;
+    rpc::matchmaker_options options;
+    options.state(state.path("state")).save_within(1ms);
+    test::matchmaker_place there(options);
+    const auto born = current_kernel().identity_of(::getpid()).value();
+    rpc::detail::registry_snapshot before;
+    before.epoch = std::uint64_t{1} << 60;  // of a clock that was far ahead
+    rpc::instance one;
+    one.id = {before.epoch, 1};
+    one.owner = {::geteuid(), ::getpid(), born.boot, born.start_time};
+    one.offer = there.listen("echo").offer("demo.echo");
+    before.instances.push_back(one);
+    {
+        rpc::detail::registry_store store(options.state());
+        static_cast<void>(co_await store.open());
+        auto saved = co_await store.save(before);
+        REQUIRE(saved);
+    }
+    co_await there.start();
+    auto client = co_await there.connect();
+    auto found = co_await client->lookup(query_of("demo.echo"));
+    REQUIRE(found.at.epoch == before.epoch + 1);
+    REQUIRE(found.source == rpc::answer_source::warming);
+    REQUIRE(found.instances.size() == 1);
+    REQUIRE(found.instances[0].id == one.id);
+}
