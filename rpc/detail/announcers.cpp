@@ -108,6 +108,7 @@ task<void> announcers::watch(announcer* who, unique_fd process) {
     if (watched && watched->is_open()) {
         auto first = co_await when_any(link->until_down(), watched->readable());
         has_ended = first.index == 1 && std::get<1>(first.value).has_value();
+        if (!has_ended) co_await link->until_down();  // also where the kernel cannot wait for it
         if (!has_ended && !stop_requested()) {
             auto late = co_await within(dying_time, watched->readable());
             has_ended = late.has_value();

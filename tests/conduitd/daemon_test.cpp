@@ -13,6 +13,7 @@
 
 #include <conduit/channels/stream.hpp>
 #include <conduit/channels/unix_datagram.hpp>
+#include <conduit/channels/unix_listener.hpp>
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/io_handle.hpp>
@@ -257,6 +258,30 @@ CO_TEST_CASE("M10: conduitd serves from memory where its state folder is none of
     REQUIRE(ready == "READY=1");
     REQUIRE(serves);
     REQUIRE_FALSE(kept);
+}
+
+CO_TEST_CASE("conduitd serves at sockets that a service manager passes", "[tools][matchmaker]") {
+    test::needs_processes();
+    daemon_place there;
+    const std::string path = there.folder.path("passed");
+    auto listener = unix_listener::listen(path).value();
+    const unique_fd socket = listener.detach().value();
+    const std::string command = "export NOTIFY_SOCKET=" + there.folder.path("notify") +
+                                " LISTEN_PID=$$ LISTEN_FDS=1; exec " CONDUITD " --quiet --listen " +
+                                there.where() + " --state ''";
+    auto daemon = test::child_process::shell(command, {{socket.native().value(), 3}});
+    auto ready = co_await there.next_word();
+    auto client = co_await test::connect_matchmaker("unix:" + path);
+    auto status = co_await client->status();
+    const bool has_own = ::access(there.folder.path("matchmaker.sock").c_str(), F_OK) == 0;
+    daemon.signal(SIGTERM);
+    auto code = co_await exit_code_of(daemon);
+    const bool is_left = ::access(path.c_str(), F_OK) == 0;
+    REQUIRE(ready == "READY=1");
+    REQUIRE(status.counts.contains("instances"));
+    REQUIRE_FALSE(has_own);
+    REQUIRE(code == 0);
+    REQUIRE(is_left);
 }
 
 CO_TEST_CASE("conduitd refuses a command line that makes no sense", "[tools][matchmaker]") {
