@@ -193,6 +193,9 @@ public:
     /// A handle on what is there, which is neither read nor written and no link at its end: its
     /// address within /proc stands for a path of any length.
     virtual result<unique_fd> open_place(const std::string& path) = 0;
+    /// A handle from which bytes can be read whenever something in a folder was written and closed,
+    /// made, renamed or removed. What they say is the kernel's: look at what there is instead.
+    virtual result<unique_fd> watch_folder(const std::string& path) = 0;
     virtual result<void> change_mode(const std::string& path, unsigned mode) = 0;
     /// Of a socket before it is bound: what its path will have, whatever the umask.
     virtual result<void> change_mode(const unique_fd& handle, unsigned mode) = 0;

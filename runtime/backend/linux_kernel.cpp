@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -241,6 +242,14 @@ public:
     }
     result<unique_fd> open_place(const std::string& path) override {
         return owned(::open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
+    }
+    result<unique_fd> watch_folder(const std::string& path) override {
+        auto watcher = owned(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+        if (!watcher) return watcher;
+        constexpr std::uint32_t changes = IN_CLOSE_WRITE | IN_CREATE | IN_MOVE | IN_DELETE |
+                                          IN_ATTRIB | IN_ONLYDIR | IN_DELETE_SELF | IN_MOVE_SELF;
+        if (::inotify_add_watch(watcher->handle(), path.c_str(), changes) < 0) return last_error();
+        return watcher;
     }
     result<void> change_mode(const std::string& path, unsigned mode) override {
         return checked(::chmod(path.c_str(), mode));

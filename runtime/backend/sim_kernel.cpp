@@ -235,6 +235,7 @@ result<void> sim_kernel::make_blocking(const unique_fd&) { return not_simulated(
 result<unique_fd> sim_kernel::make_memory_file(std::span<const std::byte>) {
     return not_simulated();
 }
+result<unique_fd> sim_kernel::watch_folder(const std::string&) { return not_simulated(); }
 result<unique_fd> sim_kernel::watch_signals(std::span<const int>) { return not_simulated(); }
 
 }  // namespace conduit

@@ -73,6 +73,7 @@ public:
     result<std::optional<credentials>> next_sender(const unique_fd& socket) override;
     result<unique_fd> peer_process(const unique_fd& socket, clock::time_point seen) override;
     result<unique_fd> open_place(const std::string& path) override;
+    result<unique_fd> watch_folder(const std::string& path) override;
     result<void> change_mode(const std::string& path, unsigned mode) override;
     std::uint32_t effective_user() override { return sim_world::uid; }
     result<std::vector<inherited_handle>> take_inherited() override;

@@ -4,12 +4,14 @@
 
 #include <conduit/runtime/backend/kernel.hpp>
 
+#include "../skip.hpp"
 #include "../support/co_test.hpp"
 #include "../support/settle.hpp"
 #include "../support/temp_dir.hpp"
 
 #include <conduit/runtime/as_task.hpp>
 #include <conduit/runtime/io_handle.hpp>
+#include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/task_group.hpp>
 
 #include <array>
@@ -32,6 +34,12 @@ io_handle opened(const std::string& path, handle_access access) {
 task<std::error_code> poll_readable(io_handle& on) {
     auto ready = co_await on.readable();
     co_return ready.error();
+}
+
+task<std::size_t> read_changes(io_handle& in) {
+    std::array<std::byte, 4096> buffer{};
+    auto got = co_await in.read_some(buffer);
+    co_return got.value();
 }
 
 task<std::size_t> read_once(io_handle& in) {
@@ -299,4 +307,31 @@ CO_TEST_CASE("handles and messages are for sockets", "[runtime][names][fifo]") {
     REQUIRE(option.error() == std::errc::not_a_socket);
     REQUIRE(here.status_of(ends.first)->inode == here.status_of(ends.second)->inode);
     co_return;
+}
+
+CO_TEST_CASE("a folder that is watched tells that something in it changed", "[runtime][names]") {
+    if (scheduler::current().backend_name() == "sim") {
+        co_return skip("a simulated folder cannot be watched");
+    }
+    const temp_dir folder;
+    kernel& here = current_kernel();
+    auto missing = here.watch_folder(folder.path("none"));
+    io_handle watch = io_handle::attach(here.watch_folder(folder.path()).value()).value();
+    task_group group;
+    auto waiting = group.spawn(poll_readable(watch));
+    co_await settle();
+    const bool early = waiting.is_done();
+    REQUIRE(here.make_fifo(folder.path("a"), 0600));
+    auto made = co_await waiting;
+    const std::size_t told = co_await read_changes(watch);
+    REQUIRE(here.rename(folder.path("a"), folder.path("b")));
+    const std::size_t renamed = co_await read_changes(watch);
+    REQUIRE(here.remove(folder.path("b")));
+    const std::size_t removed = co_await read_changes(watch);
+    REQUIRE(missing.error() == std::errc::no_such_file_or_directory);
+    REQUIRE_FALSE(early);
+    REQUIRE_FALSE(made);
+    REQUIRE(told > 0);
+    REQUIRE(renamed > 0);
+    REQUIRE(removed > 0);
 }

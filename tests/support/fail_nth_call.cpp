@@ -121,6 +121,10 @@ public:
         if (plan_.strikes()) return plan_.error();
         return owned(linux_kernel().open_place(path));
     }
+    result<unique_fd> watch_folder(const std::string& path) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().watch_folder(path);
+    }
     result<void> change_mode(const std::string& path, unsigned mode) override {
         if (plan_.strikes()) return plan_.error();
         return linux_kernel().change_mode(path, mode);
