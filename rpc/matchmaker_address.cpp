@@ -17,6 +17,7 @@ constexpr std::uint32_t open_to_others = 0077;
 
 constexpr std::string_view variable = "CONDUIT_MATCHMAKER";
 constexpr std::string_view file_prefix = "file:";
+constexpr std::string_view list_prefix = "list:";
 constexpr std::string_view socket_name = "/matchmaker.sock";
 constexpr std::string_view system_folder = "/run/conduit";
 
@@ -48,7 +49,7 @@ matchmaker_address::matchmaker_address(rule chosen, std::string text, std::strin
     : chosen_(chosen), text_(std::move(text)), chosen_by_(std::move(chosen_by)) {
     if (text_.starts_with(file_prefix)) {
         file_ = text_.substr(file_prefix.size());
-    } else {
+    } else if (!text_.starts_with(list_prefix)) {
         where_ = address::parse(text_).value();
     }
 }
@@ -83,10 +84,14 @@ result<matchmaker_address, fault> matchmaker_address::parse(std::string_view tex
         }
         return no_address(fmt::format("{}: the path of a file is absolute", quoted(text)));
     }
+    if (text.starts_with(list_prefix)) {
+        return matchmaker_address(rule::named, std::string(text), "a list");
+    }
     std::string why;
     auto parsed = address::parse(text, &why);
     if (!parsed) {
-        return no_address(why + "; a matchmaker is at 'user', 'system', unix:, tcp: or file:");
+        return no_address(why +
+                          "; a matchmaker is at 'user', 'system', unix:, tcp:, file: or list:");
     }
     if (parsed->kind() == address_kind::tcp) {
         return matchmaker_address(rule::named, to_string(*parsed), to_string(*parsed));
@@ -101,7 +106,7 @@ result<matchmaker_address, fault> matchmaker_address::parse(std::string_view tex
 }
 
 const address& matchmaker_address::where() const {
-    CONDUIT_ASSERT(where_.has_value(), "a file stands for the matchmaker: nobody listens there");
+    CONDUIT_ASSERT(where_.has_value(), "a list stands for the matchmaker: nobody listens there");
     return *where_;
 }
 

@@ -40,8 +40,9 @@ public:
     static matchmaker_address of_user();
     static matchmaker_address of_system();
 
-    /// "user", "system", "unix:/path", "tcp:host:port", or "file:/path" for a list of instances
-    /// that stands instead of a matchmaker. Paths are absolute. Fails with invalid_argument.
+    /// "user", "system", "unix:/path", "tcp:host:port", or a list of instances that stands instead
+    /// of a matchmaker: "file:/path", or "list:" and the lines of one, parted by ';'. Paths are
+    /// absolute. Fails with invalid_argument.
     static result<matchmaker_address, fault> parse(std::string_view text);
 
     /// As parse() takes it, with the path in full.
@@ -49,8 +50,9 @@ public:
     /// Why it is this one, for people: "CONDUIT_MATCHMAKER", "user 1000" or "the system".
     const std::string& chosen_by() const noexcept { return chosen_by_; }
 
-    bool is_file() const noexcept { return !where_; }
-    /// Where to connect; asserts that it is no file.
+    bool is_file() const noexcept { return !where_ && !file_.empty(); }
+    bool is_list() const noexcept { return !where_ && file_.empty(); }
+    /// Where to connect; asserts that it is no file and no list.
     const address& where() const;
     /// Of a Unix socket or a file, else empty.
     const std::string& path() const noexcept;
