@@ -3,6 +3,7 @@
 
 #include <conduit/channels/detail/quoted.hpp>
 #include <conduit/channels/detail/socket_path.hpp>
+#include <conduit/rpc/detail/trusted_servers.hpp>
 #include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 
@@ -29,14 +30,6 @@ std::string users_folder(std::uint32_t user) {
     const bool is_own = found && found->what == file_status::type::directory &&
                         found->owner == user && (found->mode & writable_by_others) == 0;
     return is_own ? own + "/conduit" : fmt::format("/tmp/conduit-{}", user);
-}
-
-/// Whether only root can give `folder` another meaning.
-bool is_held_by_root(const std::string& folder) {
-    auto found = current_kernel().status_of(folder);
-    if (!found || found->what != file_status::type::directory) return false;
-    if (found->owner != root || (found->mode & writable_by_others) != 0) return false;
-    return folder == "/" || is_held_by_root(folder_of(folder));
 }
 
 std::string not_held_by_root(const std::string& folder) {
@@ -125,7 +118,7 @@ std::string matchmaker_address::folder_trouble() const {
         return quoted(folder) + " is no folder of its own, or a symbolic link";
     }
     if (chosen_ == rule::system) {
-        if (!is_held_by_root(folder_of(folder))) return not_held_by_root(folder);
+        if (!detail::is_held_by_root(folder_of(folder))) return not_held_by_root(folder);
         if ((found->mode & writable_by_others) == 0) return {};
         return fmt::format("{} is writable by others (mode {:04o})", quoted(folder), found->mode);
     }
@@ -156,14 +149,7 @@ result<void, fault> matchmaker_address::make_folder() const {
 }
 
 allowed_users matchmaker_address::servers() const {
-    allowed_users users;
-    if (!where_ || where_->kind() != address_kind::unix_socket) return users;
-    const std::string folder = folder_of(path());
-    auto found = current_kernel().status_of(folder);
-    if (!found || found->what != file_status::type::directory) return users;
-    const bool only_its_owner = (found->mode & writable_by_others) == 0;
-    if (only_its_owner && is_held_by_root(folder_of(folder))) users.allow(found->owner);
-    return users;
+    return where_ ? detail::trusted_at(*where_, {}) : allowed_users();
 }
 
 }  // namespace conduit::rpc
