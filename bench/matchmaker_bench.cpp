@@ -151,7 +151,8 @@ task<int> run_server(place at) {
     server.offer<empty>(object);
     co_await server.listen(here.server());
     rpc::matchmaker matchmaker(here.client());
-    auto offer = co_await matchmaker.announce<empty>(here.server());
+    const auto how = rpc::announce_options().in_background();  // the daemon may not be there yet
+    auto offer = co_await matchmaker.announce<empty>(here.server(), how);
     co_await server.run();
     co_return 0;
 }
@@ -334,6 +335,7 @@ task<> measure_death(const place& here) {
         victim.kill();
         auto went = co_await next_change(changes, rpc::change_kind::gone);
         spent.push_back(microseconds(conduit::clock::now() - begun, 1) / 1000);
+        if (went.pid != came.pid) throw std::runtime_error("another one went");
         victim.reap();
     }
     const std::string more = R"(, "median": )" + std::to_string(percentile(spent, 0.5)) +

@@ -22,7 +22,7 @@ constexpr std::string_view list_prefix = "list:";
 constexpr std::string_view socket_name = "/matchmaker.sock";
 constexpr std::string_view system_folder = "/run/conduit";
 
-fault no_address(std::string text) { return fault(status::invalid_argument, std::move(text)); }
+fault no_address(const std::string& text) { return fault(status::invalid_argument, text); }
 
 std::string users_folder(std::uint32_t user) {
     const std::string own = fmt::format("/run/user/{}", user);

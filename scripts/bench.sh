@@ -18,6 +18,11 @@ codec_works=(codec.encode codec.decode)
 table_works=(table.lookup table.change table.memory)
 pingpong_kinds=(unix tcp pipe fifo)
 flows=(pipe.throughput copy.pipe)
+# mode of matchmaker_bench and what it measures
+matchmaker_works=(
+    "lookup matchmaker.lookup" "connect matchmaker.connect" "many matchmaker.lookup.names100k"
+    "death matchmaker.death_to_watcher" "restart matchmaker.restart"
+)
 echo_connections=(1 16 64 256)
 # mode, transport, connections, calls in flight on each, bytes
 rpc_rows=(
@@ -192,6 +197,15 @@ run_round() {
         for way in epoll uring; do
             on_two_cores "$round" "rpc-scaling-$work-$way" \
                 "$programs/rpc_server_bench" "$way" scaling "$work"
+        done
+    done
+    for row in "${matchmaker_works[@]}"; do
+        kind=${row% *}
+        wanted "${row#* }" || continue
+        [[ $kind == lookup || $kind == connect ]] || ((round <= 3)) || continue # take long
+        for way in epoll uring; do
+            on_two_cores "$round" "matchmaker-$kind-$way" \
+                "$programs/matchmaker_bench" "$way" "$kind"
         done
     done
     for side in server client; do
