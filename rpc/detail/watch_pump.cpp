@@ -46,7 +46,7 @@ task<void> watch_pump::run(start how) {
 }
 
 void watch_pump::note_failure(const fault& why) {
-    if (is_lost(why)) return;
+    if (is_lost(why) || stop_requested()) return;
     if (is_final(why.code()) || seen_ == 0) {
         failure_ = why;
     } else if (!std::exchange(complained_, true)) {
