@@ -3,6 +3,7 @@
 
 #include <conduit/channels/detail/quoted.hpp>
 #include <conduit/channels/detail/socket_path.hpp>
+#include <conduit/rpc/detail/file_rights.hpp>
 #include <conduit/rpc/detail/trusted_servers.hpp>
 #include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
@@ -11,10 +12,6 @@
 
 namespace conduit::rpc {
 namespace {
-
-constexpr std::uint32_t root = 0;
-constexpr std::uint32_t writable_by_others = 0022;
-constexpr std::uint32_t open_to_others = 0077;
 
 constexpr std::string_view variable = "CONDUIT_MATCHMAKER";
 constexpr std::string_view file_prefix = "file:";
@@ -28,12 +25,13 @@ std::string users_folder(std::uint32_t user) {
     const std::string own = fmt::format("/run/user/{}", user);
     auto found = current_kernel().status_of(own);
     const bool is_own = found && found->what == file_status::type::directory &&
-                        found->owner == user && (found->mode & writable_by_others) == 0;
+                        found->owner == user && (found->mode & detail::writable_by_others) == 0;
     return is_own ? own + "/conduit" : fmt::format("/tmp/conduit-{}", user);
 }
 
 std::string not_held_by_root(const std::string& folder) {
-    return fmt::format("{}: others than root can change the folders above it", quoted(folder));
+    return fmt::format("{}: others than root can change the folders above it",
+                       conduit::quoted(folder));
 }
 
 }  // namespace
@@ -58,7 +56,7 @@ result<matchmaker_address, fault> matchmaker_address::of_this_process() {
 
 matchmaker_address matchmaker_address::of_user() {
     const std::uint32_t user = current_kernel().effective_user();
-    if (user == root) return of_system();
+    if (user == detail::root_user) return of_system();
     return {rule::user, fmt::format("unix:{}{}", users_folder(user), socket_name),
             fmt::format("user {}", user)};
 }
@@ -75,7 +73,7 @@ result<matchmaker_address, fault> matchmaker_address::parse(std::string_view tex
         if (path.starts_with('/') && path.find('\0') == std::string_view::npos) {
             return matchmaker_address(rule::named, std::string(text), std::string(text));
         }
-        return no_address(fmt::format("{}: the path of a file is absolute", quoted(text)));
+        return no_address(fmt::format("{}: the path of a file is absolute", conduit::quoted(text)));
     }
     if (text.starts_with(list_prefix)) {
         return matchmaker_address(rule::named, std::string(text), "a list");
@@ -90,10 +88,10 @@ result<matchmaker_address, fault> matchmaker_address::parse(std::string_view tex
         return matchmaker_address(rule::named, to_string(*parsed), to_string(*parsed));
     }
     if (parsed->kind() != address_kind::unix_socket) {
-        return no_address(quoted(text) + ": a matchmaker is at a unix: or tcp: address");
+        return no_address(conduit::quoted(text) + ": a matchmaker is at a unix: or tcp: address");
     }
     if (!parsed->path().starts_with('/')) {
-        return no_address(quoted(text) + ": the path of a matchmaker is absolute");
+        return no_address(conduit::quoted(text) + ": the path of a matchmaker is absolute");
     }
     return matchmaker_address(rule::named, to_string(*parsed), to_string(*parsed));
 }
@@ -113,23 +111,24 @@ std::string matchmaker_address::folder_trouble() const {
     const std::string folder = folder_of(path());
     auto found = here.status_of(folder);
     if (found.error() == std::errc::no_such_file_or_directory) return {};
-    if (!found) return fmt::format("{}: {}", quoted(folder), found.error().message());
+    if (!found) return fmt::format("{}: {}", conduit::quoted(folder), found.error().message());
     if (found->what != file_status::type::directory) {
-        return quoted(folder) + " is no folder of its own, or a symbolic link";
+        return conduit::quoted(folder) + " is no folder of its own, or a symbolic link";
     }
     if (chosen_ == rule::system) {
         if (!detail::is_held_by_root(folder_of(folder))) return not_held_by_root(folder);
-        if ((found->mode & writable_by_others) == 0) return {};
-        return fmt::format("{} is writable by others (mode {:04o})", quoted(folder), found->mode);
+        if ((found->mode & detail::writable_by_others) == 0) return {};
+        return fmt::format("{} is writable by others (mode {:04o})", conduit::quoted(folder),
+                           found->mode);
     }
     const std::uint32_t own = here.effective_user();
     if (found->owner != own) {
-        return fmt::format("{} belongs to user {}, not to user {}", quoted(folder), found->owner,
-                           own);
+        return fmt::format("{} belongs to user {}, not to user {}", conduit::quoted(folder),
+                           found->owner, own);
     }
-    if ((found->mode & open_to_others) == 0) return {};
-    return fmt::format("{} is open to others (mode {:04o}, where 0700 is wanted)", quoted(folder),
-                       found->mode);
+    if ((found->mode & detail::open_to_others) == 0) return {};
+    return fmt::format("{} is open to others (mode {:04o}, where 0700 is wanted)",
+                       conduit::quoted(folder), found->mode);
 }
 
 result<void, fault> matchmaker_address::make_folder() const {
@@ -139,8 +138,9 @@ result<void, fault> matchmaker_address::make_folder() const {
         auto made = current_kernel().make_directory(folder, mode);
         if (made) made = current_kernel().change_mode(folder, mode);  // whatever the umask
         if (!made && made.error() != std::errc::file_exists) {
-            return fault(status::unavailable,
-                         fmt::format("cannot make {}: {}", quoted(folder), made.error().message()));
+            return fault(
+                status::unavailable,
+                fmt::format("cannot make {}: {}", conduit::quoted(folder), made.error().message()));
         }
     }
     std::string trouble = folder_trouble();

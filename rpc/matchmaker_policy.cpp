@@ -4,6 +4,7 @@
 #include <conduit/channels/detail/quoted.hpp>
 #include <conduit/channels/file.hpp>
 #include <conduit/channels/stream.hpp>
+#include <conduit/rpc/detail/file_rights.hpp>
 #include <conduit/rpc/detail/registry_name.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 
@@ -18,8 +19,6 @@
 namespace conduit::rpc {
 namespace {
 
-constexpr std::uint32_t root = 0;
-constexpr std::uint32_t writable_by_others = 0022;
 constexpr std::string_view blanks = " \t\r";
 constexpr std::size_t shown_max = 80;
 constexpr std::size_t path_shown_max = 1024;
@@ -45,23 +44,24 @@ std::optional<std::uint32_t> number_in(std::string_view text) {
 
 std::string why_not_found(std::string_view what, std::string_view name, std::error_code why) {
     if (why == std::errc::invalid_argument) {
-        return fmt::format("there is no {} {}", what, quoted(name, shown_max));
+        return fmt::format("there is no {} {}", what, conduit::quoted(name, shown_max));
     }
-    return fmt::format("{} {} cannot be looked up: {}", what, quoted(name, shown_max),
+    return fmt::format("{} {} cannot be looked up: {}", what, conduit::quoted(name, shown_max),
                        why.message());
 }
 
 /// What others could have written is believed no more than they are.
 std::string trouble_with_file(const std::string& path, const file_status& found) {
     const std::uint32_t own = current_kernel().effective_user();
-    if (found.what != file_status::type::file) return quoted(path, path_shown_max) + " is no file";
-    if (found.owner != root && found.owner != own) {
+    if (found.what != file_status::type::file)
+        return conduit::quoted(path, path_shown_max) + " is no file";
+    if (found.owner != detail::root_user && found.owner != own) {
         return fmt::format("{} belongs to user {}, neither to root nor to user {}",
-                           quoted(path, path_shown_max), found.owner, own);
+                           conduit::quoted(path, path_shown_max), found.owner, own);
     }
-    if ((found.mode & writable_by_others) == 0) return {};
-    return fmt::format("{} is writable by others (mode {:04o})", quoted(path, path_shown_max),
-                       found.mode);
+    if ((found.mode & detail::writable_by_others) == 0) return {};
+    return fmt::format("{} is writable by others (mode {:04o})",
+                       conduit::quoted(path, path_shown_max), found.mode);
 }
 
 }  // namespace
@@ -99,7 +99,7 @@ private:
         if (!trouble.empty()) return trouble;
         auto& rules = is_prefix ? into_.prefixes_ : into_.exact_;
         if (rules.emplace(std::move(text), std::move(made)).second) return {};
-        return fmt::format("there is another rule for {}", quoted(pattern, shown_max));
+        return fmt::format("there is another rule for {}", conduit::quoted(pattern, shown_max));
     }
 
     std::string add(std::string_view word, bool is_last, rule& to) {
@@ -118,7 +118,7 @@ private:
             return fmt::format(
                 "{} is none of user:NAME, uid:NUMBER, group:NAME, anyone, and "
                 "shared as the last word",
-                quoted(word, shown_max));
+                conduit::quoted(word, shown_max));
         }
         if (kind == "uid") return add_number(name, to);
         return kind == "user" ? add_user(name, to) : add_group(name, to);
@@ -126,7 +126,7 @@ private:
 
     static std::string add_number(const std::string& text, rule& to) {
         const auto uid = number_in(text);
-        if (!uid) return quoted(text, shown_max) + " is no number of a user";
+        if (!uid) return conduit::quoted(text, shown_max) + " is no number of a user";
         to.users.push_back(*uid);
         return {};
     }
@@ -139,7 +139,7 @@ private:
     static std::string add_group(const std::string& name, rule& to) {
         auto members = current_kernel().members_of(name);
         if (!members) return why_not_found("group", name, members.error());
-        if (members->empty()) return fmt::format("group {} has no members", quoted(name));
+        if (members->empty()) return fmt::format("group {} has no members", conduit::quoted(name));
         to.users.insert(to.users.end(), members->begin(), members->end());
         return {};
     }
@@ -156,9 +156,10 @@ matchmaker_policy matchmaker_policy::first_come() {
 result<matchmaker_policy, fault> matchmaker_policy::parse(std::string_view text,
                                                           const std::string& where) {
     if (text.size() > file_bytes_max) {
-        return fault(status::invalid_argument,
-                     fmt::format("{} has {} bytes, of at most {} (file_bytes_max)",
-                                 quoted(where, path_shown_max), text.size(), file_bytes_max));
+        return fault(
+            status::invalid_argument,
+            fmt::format("{} has {} bytes, of at most {} (file_bytes_max)",
+                        conduit::quoted(where, path_shown_max), text.size(), file_bytes_max));
     }
     matchmaker_policy made;
     reader rules(made);
@@ -167,9 +168,9 @@ result<matchmaker_policy, fault> matchmaker_policy::parse(std::string_view text,
         text.remove_prefix(std::min(text.size(), line.size() + 1));
         const std::string trouble = rules.take(line);
         if (trouble.empty()) continue;
-        return fault(
-            status::invalid_argument,
-            fmt::format("{}, line {}: {}", quoted(where, path_shown_max), number, trouble));
+        return fault(status::invalid_argument,
+                     fmt::format("{}, line {}: {}", conduit::quoted(where, path_shown_max), number,
+                                 trouble));
     }
     return made;
 }
@@ -189,7 +190,7 @@ task<result<matchmaker_policy, fault>> matchmaker_policy::read(std::string path)
         auto got = co_await in->read_some(std::span(room));
         if (!got) {
             co_return fault(status::unavailable,
-                            fmt::format("cannot read {}: {}", quoted(own, path_shown_max),
+                            fmt::format("cannot read {}: {}", conduit::quoted(own, path_shown_max),
                                         got.error().message()));
         }
         if (*got == 0) break;

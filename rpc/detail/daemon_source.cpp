@@ -3,6 +3,7 @@
 #include <conduit/channels/received_handle.hpp>
 #include <conduit/rpc/connect.hpp>
 #include <conduit/rpc/detail/connection_state.hpp>
+#include <conduit/rpc/detail/connection_terms.hpp>
 #include <conduit/rpc/detail/daemon_source.hpp>
 #include <conduit/rpc/detail/trusted_servers.hpp>
 #include <conduit/runtime/within.hpp>
@@ -47,7 +48,7 @@ public:
     link(any_stream over, const connect_options& options, std::string name, bool hands_over)
         : options_(options),
           connection_(std::move(over), &options_.offers(),
-                      limits_of(options_).name(std::move(name))),
+                      connection_terms(limits_of(options_).name(std::move(name)))),
           object_(connection_),
           hands_over_(hands_over) {
         connection_.watch(this);

@@ -37,7 +37,7 @@ void draw_order(std::vector<instance>& instances, chance& dice) {
         const double key = key_of(each.offer.weight, dice);
         drawn.push_back({key, std::move(each)});
     }
-    std::stable_sort(drawn.begin(), drawn.end(), is_before);
+    std::sort(drawn.begin(), drawn.end(), is_before);
     for (std::size_t i = 0; i < drawn.size(); ++i) instances[i] = std::move(drawn[i].what);
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/rpc/detail/instance_rules.hpp>
 
-#include <conduit/channels/address.hpp>
 #include <conduit/rpc/detail/registry_name.hpp>
 
 #include <fmt/format.h>
@@ -96,6 +95,12 @@ bool comes_before(const instance& a, const instance& b) noexcept {
     if (a.offer.weight != b.offer.weight) return a.offer.weight > b.offer.weight;
     if (a.offer.version != b.offer.version) return a.offer.version > b.offer.version;
     return a.id < b.id;
+}
+
+address address_of(const instance& of) { return address::parse(of.offer.address).value(); }
+
+fault no_such(instance_id id) {
+    return fault(status::not_found, "there is no instance " + to_string(id));
 }
 
 std::size_t bytes_of(const instance_offer& offer) noexcept {

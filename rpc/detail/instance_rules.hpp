@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <conduit/channels/address.hpp>
 #include <conduit/rpc/fault.hpp>
 #include <conduit/rpc/instance.hpp>
 #include <conduit/runtime/result.hpp>
@@ -39,6 +40,12 @@ bool matches(const instance_query& query, const instance& found) noexcept;
 /// The order of answers: alive before unconfirmed before suspect, then the greater weight, then the
 /// newer version, then the one that was announced first.
 bool comes_before(const instance& a, const instance& b) noexcept;
+
+/// Where it is; its offer is checked.
+address address_of(const instance& of);
+
+/// Of nobody's, or of none any more.
+fault no_such(instance_id id);
 
 /// What it counts for in a user's share of bytes: its texts, and what the tables take for it.
 std::size_t bytes_of(const instance_offer& offer) noexcept;

@@ -79,7 +79,7 @@ std::vector<instance> instance_view::instances() const {
     const auto& there = is_resyncing_ ? before_ : known_;
     std::vector<instance> all;
     for (const auto& [id, each] : there) all.push_back(each);
-    std::stable_sort(all.begin(), all.end(), comes_before);
+    std::sort(all.begin(), all.end(), comes_before);
     for (const auto& [address, each] : kept_) all.push_back(each);
     return all;
 }

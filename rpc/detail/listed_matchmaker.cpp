@@ -16,10 +16,6 @@ namespace {
 
 constexpr std::uint32_t page_max = 256;
 
-fault no_such(instance_id id) {
-    return fault(status::not_found, "there is no instance " + to_string(id));
-}
-
 fault ended_by(std::error_code ended) {
     const status code = ended == errc::timed_out ? status::deadline_exceeded : status::cancelled;
     return fault(code, "the list has not changed").ran(false, true);
@@ -125,7 +121,7 @@ task<found_instances> listed_matchmaker::lookup(instance_query query) {
          ++each) {
         if (matches(query, each->second)) found.instances.push_back(each->second);
     }
-    std::stable_sort(found.instances.begin(), found.instances.end(), comes_before);
+    std::sort(found.instances.begin(), found.instances.end(), comes_before);
     co_return found;
 }
 

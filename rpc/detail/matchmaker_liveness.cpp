@@ -28,8 +28,6 @@ using namespace std::chrono_literals;
 /// Nobody makes the matchmaker look more often, however often they ask.
 constexpr clock::duration looks_apart = 1s;
 
-address address_of(const instance& of) { return address::parse(of.offer.address).value(); }
-
 bool is_running(const instance_owner& owner) {
     auto now = current_kernel().identity_of(owner.pid);
     return now && now->boot == owner.boot && now->start_time == owner.start_time;

@@ -4,6 +4,7 @@
 #include <conduit/channels/detail/quoted.hpp>
 #include <conduit/rpc/call_info.hpp>
 #include <conduit/rpc/detail/announced_address.hpp>
+#include <conduit/rpc/detail/file_rights.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/scheduler.hpp>
 
@@ -20,7 +21,6 @@ using std::chrono::milliseconds;
 
 /// Over TCP nobody knows who calls: all of them are one user, whom no host has.
 constexpr std::uint32_t user_over_tcp = 0xffff'fffe;
-constexpr std::uint32_t root = 0;
 constexpr std::uint32_t page_most = 256;
 constexpr std::size_t watch_page = 64;
 /// Of instances in one answer, so that it fits into what clients take by default.
@@ -62,8 +62,6 @@ watch_event event_of(watch_item item) {
     told.detail = std::move(item.change.detail);
     return told;
 }
-
-address address_of(const instance& of) { return address::parse(of.offer.address).value(); }
 
 bool is_at_unix_socket(const instance_ptr& one) { return one->offer.address.starts_with("unix:"); }
 
@@ -382,7 +380,7 @@ task<matchmaker_status> matchmaker_service::status() {
 task<std::vector<waiting_client>> matchmaker_service::waits() {
     const call_info& call = co_await this_call();
     const caller_known who = caller_of(call);
-    const bool sees_all = who.uid == root || who.uid == own_uid_;
+    const bool sees_all = who.uid == root_user || who.uid == own_uid_;
     std::vector<waiting_client> told;
     for (const auto& [id, place] : waiting_) {
         waiting_client one = place->told();

@@ -16,10 +16,6 @@ const announce_policy& first_come() noexcept {
     return policy;
 }
 
-fault no_such(instance_id id) {
-    return fault(status::not_found, "there is no instance " + to_string(id));
-}
-
 }  // namespace
 
 registry::registry(std::uint64_t epoch, std::uint32_t own_uid, const registry_limits& limits)

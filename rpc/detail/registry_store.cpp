@@ -6,6 +6,7 @@
 #include <conduit/channels/file.hpp>
 #include <conduit/channels/stream.hpp>
 #include <conduit/rpc/codec.hpp>
+#include <conduit/rpc/detail/file_rights.hpp>
 #include <conduit/rpc/detail/wire.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/blocking.hpp>
@@ -25,12 +26,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view magic = "CDTMATCH";
+constexpr std::string_view store_magic = "CDTMATCH";
 constexpr std::uint32_t version = 1;
 constexpr std::size_t header_size = 48;
 constexpr std::size_t checksum_at = 40;
 constexpr std::size_t file_bytes_max = std::size_t{512} * 1024 * 1024;
-constexpr std::uint32_t open_to_others = 0077;
 constexpr std::size_t path_shown_max = 1024;
 /// A lock may outlive a process that used io_uring, by some milliseconds.
 constexpr clock::duration lock_patience = 200ms;
@@ -91,7 +91,7 @@ std::vector<std::byte> encode_snapshot(const registry_snapshot& snapshot) {
     std::size_t size = header_size;
     for (const instance& one : snapshot.instances) size += 4 + encoded_size(one);
     std::vector<std::byte> bytes(size);
-    std::memcpy(bytes.data(), magic.data(), magic.size());
+    std::memcpy(bytes.data(), store_magic.data(), store_magic.size());
     put_u32(&bytes[8], version);
     put_u64(&bytes[16], snapshot.epoch);
     put_u64(&bytes[24], snapshot.revision);
@@ -114,7 +114,7 @@ bool decode_snapshot(std::span<const std::byte> bytes, registry_snapshot& snapsh
         return false;
     };
     if (bytes.size() < header_size) return refuse("it is too short");
-    if (std::memcmp(bytes.data(), magic.data(), magic.size()) != 0) {
+    if (std::memcmp(bytes.data(), store_magic.data(), store_magic.size()) != 0) {
         return refuse("it is none of conduit's");
     }
     if (const std::uint32_t other = get_u32(&bytes[8]); other != version) {

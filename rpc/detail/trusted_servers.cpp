@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/channels/detail/socket_path.hpp>
+#include <conduit/rpc/detail/file_rights.hpp>
 #include <conduit/rpc/detail/trusted_servers.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 
-#include <cstdint>
 #include <string>
 #include <system_error>
 
 namespace conduit::rpc::detail {
 namespace {
-
-constexpr std::uint32_t root = 0;
-constexpr std::uint32_t writable_by_others = 0022;
 
 /// The status of a folder that nobody but its owner and root can change.
 result<file_status> closed_folder(const std::string& path) {
@@ -27,7 +24,7 @@ result<file_status> closed_folder(const std::string& path) {
 
 bool is_held_by_root(const std::string& folder) {
     const auto status = closed_folder(folder);
-    if (!status || status->owner != root) return false;
+    if (!status || status->owner != root_user) return false;
     return folder == "/" || is_held_by_root(folder_of(folder));
 }
 
