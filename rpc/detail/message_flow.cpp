@@ -28,9 +28,13 @@ bool message_outlet::is_ready(std::size_t size) noexcept {
     return !closed_ && credit_ > 0 && large_ == nullptr && on_->has_room() && has_memory_for(size);
 }
 
+bool message_outlet::is_large(std::size_t size) const noexcept {
+    return size > std::min<std::size_t>(whole_message_max, on_->theirs().frame_max);
+}
+
 /// What this side sends for calls of its own is its own affair.
 bool message_outlet::has_memory_for(std::size_t size) noexcept {
-    if (size <= whole_message_max || (stream_ & receivers_stream) == 0) return true;
+    if (!is_large(size) || (stream_ & receivers_stream) == 0) return true;
     if (charged_ == 0 && on_->hold_large(size)) charged_ = size;
     return charged_ != 0;
 }
@@ -51,7 +55,7 @@ std::byte* message_outlet::begin(std::size_t size) {
     begun_size_ = size;
     header_ = nullptr;
     handles_.reserve(on_->handles_max());  // so that encoding cannot throw between here and send()
-    if (size > std::min<std::size_t>(whole_message_max, theirs.frame_max)) {
+    if (is_large(size)) {
         large_ = std::make_unique<large_message>(size);
         return large_->bytes.get();
     }

@@ -118,6 +118,7 @@ private:
 
     void write_header(std::byte* at, std::size_t size, std::uint8_t flags, std::uint64_t position,
                       std::vector<unique_fd> handles);
+    bool is_large(std::size_t size) const noexcept;
     bool has_memory_for(std::size_t size) noexcept;
     void drop_large() noexcept;
 

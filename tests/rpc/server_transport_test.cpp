@@ -59,7 +59,7 @@ CO_TEST_CASE("every shape of call goes over all streams that carry no handles", 
             test::subject_server there;
             there.server.serve(std::move(ends.first));
             test::subject_client here(std::move(ends.second));
-            const std::size_t longest = is_narrow ? 2'000 : 1'100'000;
+            const std::size_t longest = is_narrow ? 2'000 : 300'000;  // in pieces
             co_await test::try_every_shape(*here, longest);
             co_await test::try_handles_in_vain(*here);
             co_await here.close();
