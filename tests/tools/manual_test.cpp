@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The manual pages and the reference name all there is, as the program itself tells of it.
+
+#include "../../tools/conduit/command_line.hpp"
+
+#include "../support/child.hpp"
+#include "../support/co_test.hpp"
+
+#include <conduit/channels/pipeline.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+#include <string>
+
+using namespace conduit;
+
+namespace {
+
+std::string text_of(const std::string& path) {
+    std::ifstream in(std::string(CONDUIT_SOURCE_DIR) + "/" + path);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+/// As a manual page writes it: "\-\-json".
+std::string in_manual(const std::string& option) {
+    std::string text;
+    for (const char c : option) text += c == '-' ? std::string("\\-") : std::string(1, c);
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("the manual page of conduit names each verb and option", "[tools][docs]") {
+    const std::string page = text_of("docs/man/conduit.1");
+    REQUIRE_FALSE(page.empty());
+    for (const auto& verb : conduit::tool::known_words()) {
+        CHECK_THAT(page, Catch::Contains("\n.B conduit " + verb.name) ||
+                             Catch::Contains("\n.BR \"conduit " + verb.name));
+        for (const std::string& option : verb.options) {
+            CHECK_THAT(page, Catch::Contains(in_manual(option)));
+        }
+    }
+}
+
+TEST_CASE("the reference of the command line names each verb and option", "[tools][docs]") {
+    const std::string page = text_of("docs/reference/command-line.md");
+    REQUIRE_FALSE(page.empty());
+    for (const auto& verb : conduit::tool::known_words()) {
+        CHECK_THAT(page, Catch::Contains("`conduit " + verb.name));
+        for (const std::string& option : verb.options) CHECK_THAT(page, Catch::Contains(option));
+    }
+}
+
+CO_TEST_CASE("the manual page of conduitd names each option", "[tools][docs]") {
+    test::needs_processes();
+    auto done = co_await run(command(CONDUITD, "--help"));
+    const std::string help = done.value().output;
+    const std::regex option("--[a-z-]+");
+    std::set<std::string> options;
+    for (std::sregex_iterator at(help.begin(), help.end(), option), end; at != end; ++at) {
+        options.insert(at->str());
+    }
+    const std::string page = text_of("docs/man/conduitd.8");
+    CHECK(options.size() >= 9);
+    for (const std::string& each : options) CHECK_THAT(page, Catch::Contains(in_manual(each)));
+}
