@@ -9,7 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 command -v clang-tidy-19 >/dev/null || scripts/setup.sh --dev
 # clang reads its own flags best: those of the tsan preset, which change no code path, and make one
 # source of many of a layer. Most of the time goes into headers, so that saves three quarters of it.
-cmake --preset tsan -B build/lint -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >/dev/null
+cmake --preset tsan -B build/lint -DCONDUIT_BUILD_TOOLS=ON -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON \
+    >/dev/null
 
 if [[ $# -ne 0 ]]; then
     files=("$@")
