@@ -130,7 +130,7 @@ bytes call(std::uint32_t stream, std::string_view name, std::string_view message
     return open_frame(stream, 0, {.name = name, .message = message});
 }
 
-// --- one for each limit: trips it, and yields what is said of it ----------------------------------
+// --- one for each limit: trips it, and yields what is said of it ---
 
 using trip = task<std::string> (*)(tripped&);
 

@@ -283,6 +283,7 @@ task<> stop_when_asked(runtime& workers, const test::temp_dir& folder) {
     auto second = scope.spawn(try_hold(*here[1]));
     co_await until_holding(all, 2);
     running.request_stop();
+    co_await test::settle();  // it is this worker that listens
     const rpc::fault refused = co_await fault_of_connecting(where);
     const bool early = running.is_done();
     first.request_stop();
