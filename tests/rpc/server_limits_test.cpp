@@ -233,7 +233,8 @@ CO_TEST_CASE("who waits for the end of a drain learns of it, also where the drai
     co_await test::settle();
     const bool was_waiting = !second.is_done();
     first.reset();
-    co_await second;
+    const auto also = co_await second;
+    static_cast<void>(also);
     held.request_stop();
     co_await held;
     const bool is_sim = scheduler::current().backend_name() == "sim";  // where time passes
