@@ -109,12 +109,13 @@ task<void> announcement_keeper::keep() {
             co_return;
         }
         if (times_ > 0) co_await sleep_for(at_->dice().up_to(spread_));
-        if ((*there)->lost().is_set()) continue;
-        auto done = co_await try_call(announce_at(std::move(*there)));
+        const matchmaker_link_ptr link = *there;
+        if (link->lost().is_set()) continue;
+        auto done = co_await try_call(announce_at(link));
         if (stop_requested()) co_return;
         if (done) continue;
         why_ = done.error().text();
-        if (!is_lost(done.error()) && !std::exchange(complained_, true)) {
+        if (!link->lost().is_set() && !std::exchange(complained_, true)) {
             at_->lines().warn(quoted(offer_.name) + " is not announced: " + why_ +
                               "; it is tried again");
         }

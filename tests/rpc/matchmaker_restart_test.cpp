@@ -201,13 +201,23 @@ CO_TEST_CASE("an offer that is dropped is withdrawn at once", "[rpc][matchmaker]
     REQUIRE(nobody.instances.empty());
 }
 
-CO_TEST_CASE("what is offered where nobody listens is refused", "[rpc][matchmaker]") {
+CO_TEST_CASE("what is offered where nobody listens is refused, until somebody does",
+             "[rpc][matchmaker]") {
     test::matchmaker_place there;
     co_await there.start();
+    const std::string where = "unix:" + there.folder.path("late");
     rpc::matchmaker here(quick(there));
-    auto refused =
-        co_await rpc::try_call(here.announce<test::vessel>("unix:" + there.folder.path("none")));
+    auto refused = co_await rpc::try_call(here.announce<test::vessel>(where));
+    const auto how = rpc::announce_options().in_background();
+    auto offer = co_await here.announce<test::vessel>(where, how);
+    while (offer.why().empty()) co_await sleep_for(1ms);
+    const std::string why = offer.why();
+    auto socket = there.listen("late");
+    auto ended = co_await offer.until_up();
     REQUIRE_FALSE(refused.has_value());
-    REQUIRE(std::string(refused.error().text()).find(there.folder.path("none")) !=
+    REQUIRE(std::string(refused.error().text()).find(there.folder.path("late")) !=
             std::string::npos);
+    REQUIRE(why == refused.error().text());
+    REQUIRE_FALSE(ended);
+    REQUIRE(offer.times() == 1);
 }

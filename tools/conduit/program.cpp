@@ -158,6 +158,7 @@ exit_code run_program(const std::vector<std::string>& words) {
     try {
         scheduler_options options;
         options.log(given.wanted->json ? nullptr : log_sink(log_for_people));
+        options.stall_limit(clock::duration::zero());  // of no interest to who reads the result
         // It tells of the other backends, also where those cannot be had.
         if (given.wanted->verb == "doctor") options.backend(backend_kind::epoll);
         return scheduler(options).run(perform_until_signal(*given.wanted));
