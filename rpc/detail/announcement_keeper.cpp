@@ -109,7 +109,7 @@ task<void> announcement_keeper::keep() {
             co_return;
         }
         if (times_ > 0) co_await sleep_for(at_->dice().up_to(spread_));
-        const matchmaker_link_ptr link = *there;
+        const matchmaker_link_ptr& link = *there;
         if (link->lost().is_set()) continue;
         auto done = co_await try_call(announce_at(link));
         if (stop_requested()) co_return;

@@ -4,18 +4,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <utility>
 
 namespace conduit::rpc::detail {
 namespace {
 
-/// Sorted by these, numbers come in the order described (Efraimidis and Spirakis, 2006).
+/// Sorted by these, numbers come in the order described (Efraimidis and Spirakis, 2006). Those of a
+/// weight are below 22.
 double key_of(std::uint32_t weight, chance& dice) {
-    if (weight == 0) return std::numeric_limits<double>::infinity();
     constexpr double steps = 1U << 31U;
+    constexpr double behind_all = 22;
     const double drawn = (static_cast<double>(dice.below(1U << 31U)) + 1) / steps;
-    return -std::log(drawn) / weight;
+    return weight == 0 ? behind_all + drawn : -std::log(drawn) / weight;
 }
 
 struct drawn_instance {
