@@ -77,12 +77,12 @@ task<result<void>> write_all_to(std::string path, std::vector<std::byte> bytes) 
     co_return co_await out->close_writing();
 }
 
-/// The epochs of one boot grow with its time, those of the next with what is stored: a successor
-/// within the same millisecond that finds no file does not exist, since it takes longer to start.
+/// The epochs of one boot grow with its time, so that they do also where no file is kept; those of
+/// the next with what is stored.
 std::uint64_t epoch_after(std::uint64_t stored) {
     const auto since_boot =
-        std::chrono::duration_cast<std::chrono::milliseconds>(clock::now().time_since_epoch());
-    return std::max(stored + 1, static_cast<std::uint64_t>(since_boot.count()) + 1);
+        std::chrono::duration_cast<std::chrono::nanoseconds>(clock::now().time_since_epoch());
+    return std::max(stored, static_cast<std::uint64_t>(since_boot.count())) + 1;
 }
 
 }  // namespace

@@ -140,8 +140,10 @@ CO_TEST_CASE("a store keeps the last snapshot, and its epochs grow", "[rpc][matc
     {
         registry_store store(path);
         auto found = co_await store.open();
-        auto saved = co_await store.save(some());
         first_epoch = found.next_epoch;
+        registry_snapshot own = some();
+        own.epoch = first_epoch;
+        auto saved = co_await store.save(std::move(own));
         REQUIRE(found.problem.empty());
         REQUIRE_FALSE(found.had_predecessor);
         REQUIRE(saved);
@@ -153,7 +155,8 @@ CO_TEST_CASE("a store keeps the last snapshot, and its epochs grow", "[rpc][matc
         auto found = co_await store.open();
         auto saved = co_await store.save(far);
         REQUIRE(found.had_predecessor);
-        REQUIRE(are_equal(found.snapshot, some()));
+        REQUIRE(found.snapshot.epoch == first_epoch);
+        REQUIRE(found.snapshot.instances == some().instances);
         REQUIRE(found.next_epoch > first_epoch);
         REQUIRE(saved);
     }
