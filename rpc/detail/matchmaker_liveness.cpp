@@ -178,14 +178,13 @@ task<void> matchmaker_service::watch_unconfirmed(instance_owner owner,
     const std::vector<instance_id> own = std::move(ids);
     auto process = current_kernel().open_process(owner.pid);
     // It runs now, so the handle is on the one that was known.
-    bool has_ended = !process || !is_running(owner);
+    const bool has_ended = !process || !is_running(owner);
     std::string detail;
     if (!has_ended) {
         auto handle = io_handle::attach(std::move(*process));
         if (!handle) co_return;
         auto over = co_await within(confirm_within_, handle->readable());
         if (!over) co_return;
-        has_ended = true;
         detail = how_ended(handle->owned(), owner.pid);
     }
     for (const instance_id id : own) {

@@ -207,7 +207,7 @@ task<table_position> matchmaker_service::withdraw(instance_id id) {
 
 // --- questions ----------------------------------------------------------------------------------
 
-found_instances matchmaker_service::answer(found_in_table found) const {
+found_instances matchmaker_service::answer(const found_in_table& found) const {
     found_instances told;
     told.at = found.at;
     told.source = found.is_warming ? answer_source::warming : answer_source::live;
@@ -223,7 +223,7 @@ found_instances matchmaker_service::answer(found_in_table found) const {
 task<found_instances> matchmaker_service::lookup(instance_query query) {
     auto found = table_.lookup(std::move(query));
     if (!found) throw found.error();
-    co_return answer(std::move(*found));
+    co_return answer(*found);
 }
 
 task<found_instances> matchmaker_service::list(name_pattern pattern, std::optional<index_key> after,
@@ -234,7 +234,7 @@ task<found_instances> matchmaker_service::list(name_pattern pattern, std::option
     }
     auto found = table_.list(pattern, after, most);
     if (!found) throw found.error();
-    co_return answer(std::move(*found));
+    co_return answer(*found);
 }
 
 task<void> matchmaker_service::until_offered(caller_known who, instance_query query) {
@@ -261,7 +261,7 @@ task<found_instances> matchmaker_service::find(instance_query query) {
         auto found = table_.lookup(own);
         if (!found) throw found.error();
         // Who was there a moment ago may have died since.
-        if (!found->instances.empty()) co_return answer(std::move(*found));
+        if (!found->instances.empty()) co_return answer(*found);
     }
 }
 

@@ -88,7 +88,7 @@ private:
     void check_running() const;
 
     task<void> until_offered(caller_known who, instance_query query);
-    found_instances answer(found_in_table found) const;
+    found_instances answer(const found_in_table& found) const;
     std::chrono::milliseconds spread() const;
     instance_ptr choose(const std::vector<instance_ptr>& from);
     task<std::optional<unix_stream>> try_connect(instance_ptr to);

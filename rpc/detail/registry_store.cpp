@@ -48,7 +48,7 @@ std::string problem_at(const std::string& path, std::error_code why) {
     return fmt::format("{}: {}", quoted(path, path_shown_max), why.message());
 }
 
-fault unavailable(std::string text) { return fault(status::unavailable, std::move(text)); }
+fault unavailable(const std::string& text) { return fault(status::unavailable, text); }
 
 task<result<std::vector<std::byte>>> read_all(std::string path) {
     auto in = co_await file_reader::open(std::move(path));
