@@ -17,9 +17,8 @@
 #include <utility>
 
 namespace conduit::tool {
-namespace {
-
-/// With --json: types are text, as people read them.
+/// With --json: types are text, as people read them. They have linkage for clang 19, which knows no
+/// fields of others.
 struct shown_error {
     std::string name;
     std::string fields;
@@ -42,6 +41,8 @@ struct shown_interface {
     std::string name;
     std::vector<shown_method> methods;
 };
+
+namespace {
 
 std::optional<std::string> text_of(const std::optional<rpc::type_schema>& schema) {
     if (!schema) return std::nullopt;
