@@ -355,7 +355,7 @@ CO_TEST_CASE("M6: a watcher that was stopped begins anew, and has missed nothing
     const unique_fd theirs = ends.writer.detach().value();
     auto watcher = test::child_process::helper("follows a matchmaker", {there.where},
                                                {{theirs.native().value(), 3}});
-    const bool follows = co_await is_told(ends.reader);
+    const bool is_following = co_await is_told(ends.reader);
     watcher.stop();
     std::uint64_t overflows = 0;
     std::uint32_t weight = 0;
@@ -369,7 +369,7 @@ CO_TEST_CASE("M6: a watcher that was stopped begins anew, and has missed nothing
     static_cast<void>(co_await service->announce(last.offer("demo.last")));
     watcher.resume();
     auto code = co_await exit_code_of(watcher);
-    REQUIRE(follows);
+    REQUIRE(is_following);
     REQUIRE(code == 0);
 }
 

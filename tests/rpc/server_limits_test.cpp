@@ -236,7 +236,8 @@ CO_TEST_CASE("who waits for the end of a drain learns of it, also where the drai
     const auto also = co_await second;
     static_cast<void>(also);
     held.request_stop();
-    co_await held;
+    auto ended = co_await held;
+    static_cast<void>(ended);
     const bool is_sim = scheduler::current().backend_name() == "sim";  // where time passes
     REQUIRE((was_waiting || is_sim));
 }
