@@ -43,7 +43,7 @@ std::string escaped(std::string_view text) {
 }  // namespace
 
 bool connection_state::on_settings(const wire_settings& theirs) {
-    theirs_ = theirs;
+    theirs_ = static_cast<const wire_limits&>(theirs);  // what else came is used here only
     greeted_.set();
     const std::uint32_t every = std::max(ours_.keep_alive_ms, theirs.keep_alive_ms);
     if (every > 0) tasks_.spawn(keep_alive(std::chrono::milliseconds(every)), "rpc keep-alive");
