@@ -24,6 +24,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <string>
 #include <utility>
 
@@ -47,6 +48,15 @@ rpc::server_options served_to(bool everybody) {
     options.connections_max(65'536).connections_per_user_max(16'384).strangers_max(256);
     if (everybody) options.clients(allowed_users().allow_any()).socket_mode(0666);
     return options;
+}
+
+/// The name of a process's program; empty where there is none. A service manager that keeps the
+/// socket is what listens until its daemon has taken that over.
+std::string program_of(std::int32_t pid) {
+    std::ifstream name("/proc/" + std::to_string(pid) + "/comm");
+    std::string line;
+    std::getline(name, line);
+    return line;
 }
 
 rpc::matchmaker_address place_of(const options& given) {
@@ -120,6 +130,10 @@ task<void> matchmaker_daemon::take_over() {
     if (!other) co_return;
     auto process = other->peer_process();
     if (!process) co_return;
+    auto who = other->connected_by();
+    if (!who || program_of(who->pid) != "conduitd") {
+        throw unavailable(place_.text() + ": it is no conduitd that listens there");
+    }
     const long asked =
         ::syscall(SYS_pidfd_send_signal, process->native().value(), SIGTERM, nullptr, 0);
     if (asked != 0) throw unavailable("the daemon that serves cannot be asked to end");
