@@ -137,7 +137,8 @@ CO_TEST_CASE("a balanced client keeps its connections over a restart of the matc
     auto first = co_await vessels->who();
     const auto before = vessels.known();
     there.destroy();
-    co_await sleep_for(2ms);  // without a state epochs follow the clock, which stands still in simulation
+    // Without a state epochs follow the clock, which stands still in simulation.
+    co_await sleep_for(2ms);
     co_await there.restart();
     while (vessels.known().at.epoch == before.at.epoch) co_await vessels.until_changed();
     auto second = co_await vessels->who();
