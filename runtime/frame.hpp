@@ -26,7 +26,8 @@ struct frame {
     }
 
     frame* parent = nullptr;     // who awaits this coroutine and goes on after it
-    std::source_location where;  // of the await it stands at, or of its spawn()
+    std::source_location where;  // of the await it stands at; before the first, of itself or its
+                                 // spawn()
     clock::time_point since{};   // when that await began to wait
 };
 

@@ -16,6 +16,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <memory>
+#include <source_location>
 
 namespace conduit {
 
@@ -56,6 +57,7 @@ struct loop {
     timer_queue timers;
     clock::time_point now{};                               // when this turn began
     clock::duration stall_limit = clock::duration::max();  // that no turn should take
+    std::source_location ended_at;  // of the task that ended last: frame::where
     conduit::context root;
     conduit::backend* backend = nullptr;
     std::shared_ptr<conduit::inbox> inbox;

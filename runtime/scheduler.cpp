@@ -192,7 +192,7 @@ void scheduler::judge_turn(clock::time_point now) noexcept {
 }
 
 void scheduler::note_end(std::string_view what, clock::time_point now) noexcept {
-    state_->stalls.note_end(what, now);
+    state_->stalls.note_end(what, state_->ended_at, now);
 }
 
 /// How long the backend may wait: not at all while anything is ready.

@@ -21,6 +21,7 @@
 
 #include <coroutine>
 #include <exception>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -74,8 +75,15 @@ private:
 
 template <class T>
 struct task<T>::promise_type : promise_base, outcome_slot<T> {
-    task get_return_object() noexcept { return task(handle_of(*this)); }
-    resume_parent final_suspend() noexcept { return {}; }
+    /// `at` is the coroutine itself: clang says where it begins, g++ 12 where it ends.
+    task get_return_object(std::source_location at = std::source_location::current()) noexcept {
+        this->where = at;
+        return task(handle_of(*this));
+    }
+    resume_parent final_suspend() noexcept {
+        loop::running().ended_at = this->where;
+        return {};
+    }
     void unhandled_exception() noexcept { this->fail(std::current_exception()); }
 };
 

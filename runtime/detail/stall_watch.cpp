@@ -32,7 +32,8 @@ std::string stall_watch::report(clock::time_point now, std::uint64_t resumed, lo
         fmt::format("{} kept the loop from turning for {}: ", is_alone ? "a task" : "tasks",
                     time_text(now - began_));
     line += resumed == resumed_before_ ? "what other threads sent"
-            : is_alone                 ? first_text()
+            : suspect_.size > 0        ? suspect_text()
+            : is_alone                 ? first_text(here)
                                        : candidates_text(here);
     if (left_out_ > 0) {
         line += fmt::format(" (and {} lines that were left out before)", left_out_);
@@ -53,21 +54,32 @@ std::string stall_watch::name_text() const {
     return name_.size > 0 ? fmt::format("[{}] ", name_.view()) : std::string();
 }
 
-std::string stall_watch::first_text() const {
+std::string stall_watch::first_text(loop& here) const {
     const std::string name = name_text();
     if (!is_fresh_) return name + "from " + site_text(where_);
-    return name.empty() ? "spawned in " + site_text(where_) : name + "from its beginning";
+    if (name.empty()) return "spawned in " + site_text(where_);
+    constexpr std::size_t most = 64;
+    for (const std::string& line : tasks_that_ran(here, most)) {
+        if (line.starts_with(name)) {
+            return fmt::format("{}from its beginning up to {}", name, line.substr(name.size()));
+        }
+    }
+    return fmt::format("{}from its beginning, spawned in {}", name, site_text(where_));
+}
+
+std::string stall_watch::suspect_text() const {
+    return fmt::format("[{}] up to its end, most likely, from {}", suspect_.view(),
+                       site_text(suspect_where_));
 }
 
 std::string stall_watch::candidates_text(loop& here) const {
-    if (suspect_.size > 0) return fmt::format("[{}] up to its end, most likely", suspect_.view());
     constexpr std::size_t most = 4;
     std::vector<std::string> all = tasks_that_ran(here, most);
     // It is known how the first of them began; where it stands now helps nobody.
     std::erase_if(all, [name = name_text()](const std::string& line) {
         return !name.empty() && line.starts_with(name);
     });
-    all.insert(all.begin(), first_text());
+    all.insert(all.begin(), first_text(here));
     return fmt::format("one of {}; or one that has ended since", fmt::join(all, "; "));
 }
 

@@ -54,10 +54,13 @@ public:
     /// Keeps a note of a task that goes on now; where several do, of the first.
     void begins_with(const operation& next) noexcept;
 
-    /// Something with a name has ended. The first that ends when the turn is a stall is the likely
-    /// cause: those before it ended in time.
-    void note_end(std::string_view what, clock::time_point now) noexcept {
-        if (is_stall(now) && suspect_.size == 0) suspect_.assign(what);
+    /// Something with a name has ended, whose last await was there, or which is there. The first
+    /// that ends when the turn is a stall is the likely cause: those before it ended in time.
+    void note_end(std::string_view what, const std::source_location& where,
+                  clock::time_point now) noexcept {
+        if (!is_stall(now) || suspect_.size != 0) return;
+        suspect_.assign(what);
+        suspect_where_ = where;
     }
 
     /// What to log about a stall; empty where there were too many lines already.
@@ -75,7 +78,8 @@ private:
 
     bool may_log(clock::time_point now) noexcept;
     std::string name_text() const;
-    std::string first_text() const;
+    std::string first_text(loop& here) const;
+    std::string suspect_text() const;
     std::string candidates_text(loop& here) const;
 
     clock::duration limit_;
@@ -88,6 +92,7 @@ private:
     std::source_location where_;
     bool is_fresh_ = false;  // it had not run before
     kept_name suspect_;
+    std::source_location suspect_where_;
 
     clock::time_point second_{};  // of the log
     std::uint32_t lines_ = 0;

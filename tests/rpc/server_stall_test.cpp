@@ -11,12 +11,13 @@
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
 
 #include <catch2/catch.hpp>
 
-#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -38,9 +39,11 @@ public:
     virtual task<std::int64_t> throw_int() = 0;
     virtual task<std::int64_t> never_return() = 0;
     virtual task<std::int64_t> block() = 0;
+    virtual task<std::int64_t> block_later() = 0;
     virtual task<std::int64_t> ping() = 0;
 };
-CONDUIT_INTERFACE(wild, "test.wild.v1", throw_exception, throw_int, never_return, block, ping)
+CONDUIT_INTERFACE(wild, "test.wild.v1", throw_exception, throw_int, never_return, block,
+                  block_later, ping)
 
 class wild_object final : public wild {
 public:
@@ -58,10 +61,18 @@ public:
         left.set();
         co_return 0;
     }
+    // clang says where a coroutine begins, g++ 12 where it ends.
+    static constexpr std::uint32_t block_begins = __LINE__ + 1;
     task<std::int64_t> block() override {
-        const clock::time_point until = clock::now() + limit + 1ms;
-        while (clock::now() < until) {
-        }
+        keep_the_loop();
+        co_return 0;
+    }
+    static constexpr std::uint32_t block_ends = __LINE__ - 1;
+
+    static constexpr std::uint32_t block_later_waits = __LINE__ + 2;
+    task<std::int64_t> block_later() override {
+        co_await sleep_for(1us);
+        keep_the_loop();
         co_return 0;
     }
     task<std::int64_t> ping() override { co_return ++pings; }
@@ -71,6 +82,12 @@ public:
     event left;
 
 private:
+    static void keep_the_loop() {
+        const clock::time_point until = clock::now() + limit + 1ms;
+        while (clock::now() < until) {
+        }
+    }
+
     event never_;
 };
 
@@ -116,8 +133,25 @@ task<> wait_for_ever(wild& here, wild& other, wild_object& object) {
 task<> block_twice(wild& here, wild& other, wild_object& /*object*/) {
     co_await here.block();
     co_await here.block();
+    co_await here.block_later();
     auto others = co_await other.ping();
     REQUIRE(others == 1);
+}
+
+/// The lines of this file that the log gives for a method that blocked.
+std::vector<std::uint32_t> places_of(const std::vector<std::string>& log,
+                                     const std::string& method) {
+    const std::string name = "[test.wild.v1/" + method + "] ";
+    const std::string file = "(server_stall_test.cpp:";
+    std::vector<std::uint32_t> places;
+    for (const std::string& line : log) {
+        const std::size_t named = line.find(name);
+        if (line.find("kept the loop from turning for ") >= named || named == line.npos) continue;
+        const std::size_t at = line.find(file, named);
+        const std::string number = at == line.npos ? "0" : line.substr(at + file.size());
+        places.push_back(static_cast<std::uint32_t>(std::stoul(number)));
+    }
+    return places;
 }
 
 }  // namespace
@@ -137,7 +171,7 @@ CO_TEST_CASE("S6: a procedure that never returns is stopped at its caller's dead
     co_await serve_wildly("unix:" + folder.path("s"), wait_for_ever);
 }
 
-TEST_CASE("S6: a procedure that blocks the loop is reported with its name and counted",
+TEST_CASE("S6: a procedure that blocks the loop is reported with its name and place, and counted",
           "[rpc][server][fault][S6]") {
     const backend_kind kernel = GENERATE(from_range(test::kernel_backends()));
     const test::temp_dir folder;
@@ -145,11 +179,14 @@ TEST_CASE("S6: a procedure that blocks the loop is reported with its name and co
     auto sink = [&lines](log_level, std::string_view line) { lines.emplace_back(line); };
     scheduler sched(scheduler_options().backend(kernel).stall_limit(limit).log(sink));
     sched.run(serve_wildly("unix:" + folder.path("s"), block_twice));
-    const auto names_it = [](const std::string& line) {
-        return line.find("kept the loop from turning for ") != std::string::npos &&
-               line.find("[test.wild.v1/block]") != std::string::npos;
-    };
-    CAPTURE(lines);
-    REQUIRE(sched.counters().stalls.value() >= 2);
-    REQUIRE(std::ranges::count_if(lines, names_it) >= 1);
+    const auto at_once = places_of(lines, "block");
+    const auto later = places_of(lines, "block_later");
+    CAPTURE(lines, at_once, later);
+    REQUIRE(sched.counters().stalls.value() >= 3);
+    REQUIRE(at_once.size() == 2);
+    for (const std::uint32_t line : at_once) {
+        CHECK(line >= wild_object::block_begins);
+        CHECK(line <= wild_object::block_ends);
+    }
+    REQUIRE(later == std::vector{wild_object::block_later_waits});
 }

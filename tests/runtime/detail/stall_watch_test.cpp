@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <source_location>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -154,11 +155,19 @@ CO_TEST_CASE("the first that ends when a turn is a stall is the likely cause", "
     stall_watch watch(20ms);
     const clock::time_point now = clock::time_point(1h);
     watch.turn_began(now, 0);
-    watch.note_end("too early", now + 19ms);
-    watch.note_end("blocks", now + 21ms);
-    watch.note_end("too late", now + 22ms);
-    const std::string line = watch.report(now + 22ms, 3, loop::running());
-    REQUIRE(has(line, "for 22.0 ms: [blocks] up to its end, most likely"));
+    const auto elsewhere = std::source_location::current();
+    const auto here = std::source_location::current();
+    watch.note_end("too early", elsewhere, now + 19ms);
+    watch.note_end("blocks", here, now + 21ms);
+    watch.note_end("too late", elsewhere, now + 22ms);
+    const std::string several = watch.report(now + 22ms, 3, loop::running());
+    const std::string alone = watch.report(now + 22ms, 1, loop::running());
+    const std::string place = "stall_watch_test.cpp:" + std::to_string(here.line()) + ")";
+    CAPTURE(several, alone);
+    REQUIRE(has(several, "for 22.0 ms: [blocks] up to its end, most likely, from "));
+    REQUIRE(has(several, place));
+    REQUIRE(has(alone, "[blocks] up to its end"));
+    REQUIRE(has(alone, place));
     co_return;
 }
 
@@ -173,7 +182,8 @@ TEST_CASE("a task that blocks its loop is reported with its name and place", "[r
     REQUIRE(any_has(waited.lines, "one of [sleeper] from spin_after_sleeping (stall_watch_test"));
     REQUIRE(any_has(waited.lines, "ms: [sleeper] from spin_after_sleeping (stall_watch_test.cpp:"));
     REQUIRE(fresh.stalls >= 2);
-    REQUIRE(any_has(fresh.lines, "ms: [beginner] from its beginning"));
+    REQUIRE(any_has(fresh.lines,
+                    "ms: [beginner] from its beginning, spawned in each_time (stall_watch_test"));
     REQUIRE(unnoted.stalls == 0);
     REQUIRE_FALSE(any_has(unnoted.lines, "kept the loop"));
 }
@@ -187,7 +197,7 @@ TEST_CASE("where several tasks ran in a stalled turn the next stall has one name
     REQUIRE(any_has(all.lines, "tasks kept the loop from turning for 2"));
     REQUIRE(any_has(all.lines, "; [blocks] spin_then_wait (stall_watch_test.cpp:"));
     REQUIRE(any_has(all.lines, "a task kept the loop from turning for 2"));
-    REQUIRE(any_has(all.lines, "ms: [blocks] from its beginning"));
+    REQUIRE(any_has(all.lines, "ms: [blocks] from its beginning up to spin_then_wait (stall_w"));
 }
 
 TEST_CASE("time that a loop slept is no stall", "[runtime][stall][sim]") {
