@@ -19,12 +19,14 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace conduit {
 
@@ -46,6 +48,8 @@ public:
     virtual task<result<std::size_t>> receive(incoming_message& message);
     virtual task<result<credentials>> peer_credentials();
     virtual result<unique_fd> peer_process() const;
+    /// The groups beside its own of whom peer_credentials() tells of; empty where nobody knows.
+    virtual std::vector<std::uint32_t> peer_groups() const { return {}; }
     /// The name that the peer has proved to have; empty where it proved none.
     virtual std::string peer_name() const { return {}; }
     /// Why it fails, where it knows more than its errors say; empty else.
@@ -104,6 +108,8 @@ public:
     }
     task<result<credentials>> peer_credentials() { return inside().peer_credentials(); }
     result<unique_fd> peer_process() { return inside().peer_process(); }
+    /// The groups beside its own of whom peer_credentials() tells of; empty where nobody knows.
+    std::vector<std::uint32_t> peer_groups() { return inside().peer_groups(); }
 
     /// The name that the peer has proved to have, by a certificate (tls_stream.hpp); empty where
     /// it proved none.
@@ -261,6 +267,13 @@ public:
             return stream_.peer_process();
         } else {
             return stream_interface::peer_process();
+        }
+    }
+    std::vector<std::uint32_t> peer_groups() const override {
+        if constexpr (requires { stream_.peer_groups(); }) {
+            return stream_.peer_groups();
+        } else {
+            return {};
         }
     }
 

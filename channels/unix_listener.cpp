@@ -36,6 +36,7 @@ unix_listener& unix_listener::operator=(unix_listener&& other) noexcept {
     std::swap(handle_, other.handle_);
     std::swap(options_, other.options_);
     std::swap(counters_, other.counters_);
+    std::swap(tells_refusal_, other.tells_refusal_);
     return *this;
 }
 unix_listener::~unix_listener() { close(); }
@@ -79,10 +80,16 @@ result<unix_listener> unix_listener::adopt(unique_fd fd, const unix_listen_optio
 
 bool unix_listener::lets_in(const unix_stream& peer) {
     auto who = peer.connected_by();
-    const std::uint32_t own = current_kernel().effective_user();
-    const bool allowed = who && options_.clients().includes(who->uid, own);
-    if (!allowed) ++counters_.refused;
-    return allowed;
+    if (!who) {
+        ++counters_.refused;
+        return false;
+    }
+    const allowed_users& allowed = options_.clients();
+    const auto groups = allowed.has_groups() ? peer.peer_groups() : std::vector<std::uint32_t>();
+    if (allowed.includes(*who, groups, current_kernel().effective_user())) return true;
+    ++counters_.refused;
+    if (tells_refusal_) tells_refusal_(*who);
+    return false;
 }
 
 task<result<unix_stream>> unix_listener::accept() {

@@ -21,6 +21,7 @@
 #include <conduit/runtime/task.hpp>
 #include <conduit/runtime/unique_fd.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -126,6 +127,12 @@ public:
 
     const accept_counters& counters() const noexcept { return counters_; }
 
+    /// From now on `tell` is called about each process that is turned away for its user, at once:
+    /// accept() goes on to wait for another.
+    void on_refusal(std::function<void(const credentials&)> tell) {
+        tells_refusal_ = std::move(tell);
+    }
+
     /// Where it listens; empty when adopted.
     const std::string& path() const noexcept;
 
@@ -141,6 +148,7 @@ private:
     io_handle handle_;
     unix_listen_options options_;
     accept_counters counters_;
+    std::function<void(const credentials&)> tells_refusal_;
 };
 
 }  // namespace conduit

@@ -160,7 +160,8 @@ task<result<unix_stream>> unix_stream::connect(std::string path, allowed_users s
     unix_stream made(std::move(*handle), policy, telling::none);
     auto server = made.connected_by();
     if (!server) co_return server.error();
-    if (!allowed.includes(server->uid, current_kernel().effective_user())) {
+    const auto groups = allowed.has_groups() ? made.peer_groups() : std::vector<std::uint32_t>();
+    if (!allowed.includes(*server, groups, current_kernel().effective_user())) {
         co_return make_error_code(unix_errc::wrong_peer);
     }
     co_return made;
@@ -208,6 +209,19 @@ task<result<received_message>> unix_stream::receive(std::span<std::byte> buffer)
 
 result<credentials> unix_stream::connected_by() const {
     return current_kernel().peer_credentials(handle_.owned());
+}
+
+std::vector<std::uint32_t> unix_stream::peer_groups() const {
+    kernel& here = current_kernel();
+    if (sender_) {
+        // Nobody knows those of a process that the socket was handed on to.
+        const auto connected = here.peer_credentials(handle_.owned());
+        const bool is_same = connected && connected->pid == sender_->pid &&
+                             connected->uid == sender_->uid && connected->gid == sender_->gid;
+        if (!is_same) return {};
+    }
+    auto groups = here.peer_groups(handle_.owned());
+    return groups ? std::move(*groups) : std::vector<std::uint32_t>();
 }
 
 task<result<credentials>> unix_stream::peer_credentials() {

@@ -26,6 +26,7 @@
 #include <conduit/runtime/unique_fd.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -112,6 +113,10 @@ public:
     /// Ask before the first receive_lent(), which may have taken those bytes already: fails with
     /// std::errc::device_or_resource_busy then. Fails with errc::end_of_stream when none come.
     task<result<credentials>> peer_credentials();
+
+    /// The groups that process is in beside its own. Empty where nobody knows: that is so where
+    /// another one than who connected sent the first bytes.
+    std::vector<std::uint32_t> peer_groups() const;
 
     /// Has each message bring its sender along (received_message::sender), rather than only the
     /// first bytes of an accepted stream.

@@ -166,6 +166,8 @@ public:
     virtual result<socket_address> peer_address(const unique_fd& socket) = 0;
     virtual result<void> set_option(const unique_fd& socket, socket_option option, int value) = 0;
     virtual result<credentials> peer_credentials(const unique_fd& socket) = 0;
+    /// The groups, beside its own, of the process that peer_credentials() tells of.
+    virtual result<std::vector<std::uint32_t>> peer_groups(const unique_fd& socket) = 0;
 
     // Who is at the other end of a Unix socket.
     /// Who sent the bytes that come next, which stay where they are; nothing at the end of the

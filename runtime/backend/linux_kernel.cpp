@@ -213,6 +213,9 @@ public:
         found.gid = peer.gid;
         return found;
     }
+    result<std::vector<std::uint32_t>> peer_groups(const unique_fd& socket) override {
+        return linux_peers::groups_of(socket.handle());
+    }
 
     result<std::optional<credentials>> next_sender(const unique_fd& socket) override {
         return linux_peers::next_sender(socket.handle());

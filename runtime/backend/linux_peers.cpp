@@ -93,6 +93,19 @@ result<std::optional<credentials>> next_sender(int socket) {
     return std::optional(sender);
 }
 
+result<std::vector<std::uint32_t>> groups_of(int socket) {
+    static_assert(sizeof(gid_t) == sizeof(std::uint32_t));
+    std::vector<std::uint32_t> groups(32);
+    for (;;) {
+        auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+        const int got = ::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
+        const bool is_short = got != 0 && errno == ERANGE;
+        if (got != 0 && !is_short) return last_error();
+        groups.resize(size / sizeof(gid_t));  // where it was short, how many there are
+        if (got == 0) return groups;
+    }
+}
+
 result<unique_fd> process_by_number(std::int32_t pid, clock::time_point seen) {
     if (pid <= 0) return no_such_process();  // of a namespace that this process cannot see
     unique_fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));

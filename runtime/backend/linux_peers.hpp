@@ -18,6 +18,9 @@ namespace conduit::linux_peers {
 /// As kernel::next_sender().
 result<std::optional<credentials>> next_sender(int socket);
 
+/// As kernel::peer_groups().
+result<std::vector<std::uint32_t>> groups_of(int socket);
+
 /// As kernel::peer_process().
 result<unique_fd> process_of(int socket, clock::time_point seen);
 

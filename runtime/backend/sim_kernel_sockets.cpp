@@ -170,6 +170,13 @@ result<credentials> sim_kernel::peer_credentials(const unique_fd& socket) {
     return nobody;
 }
 
+/// The one process of a simulation has no groups beside its own.
+result<std::vector<std::uint32_t>> sim_kernel::peer_groups(const unique_fd& socket) {
+    const auto found = socket_of(socket.handle());
+    if (!found) return found.error();
+    return std::vector<std::uint32_t>();
+}
+
 result<std::optional<credentials>> sim_kernel::next_sender(const unique_fd& socket) {
     const auto found = socket_of(socket.handle());
     if (!found) return found.error();

@@ -85,6 +85,10 @@ public:
         if (plan_.strikes()) return plan_.error();
         return linux_kernel().peer_credentials(socket);
     }
+    result<std::vector<std::uint32_t>> peer_groups(const unique_fd& socket) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().peer_groups(socket);
+    }
     result<std::optional<credentials>> next_sender(const unique_fd& socket) override {
         if (plan_.strikes()) return plan_.error();
         return linux_kernel().next_sender(socket);
