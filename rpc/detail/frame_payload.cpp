@@ -142,10 +142,10 @@ bool frame_reader::take_message(const frame_header& header, bytes_view rest, mes
         out.size = static_cast<std::uint32_t>(rest.size());
     }
     out.bytes = rest;
-    if (out.size > message_max_) {
-        return fail(
-            header, goaway_reason::too_large,
-            fmt::format("a message of {} bytes is above message_max {}", out.size, message_max_));
+    if (out.size > message_most) {
+        return fail(header, goaway_reason::too_large,
+                    fmt::format("a message of {} bytes, where message_max is {} at most", out.size,
+                                message_most));
     }
     const std::size_t limit = out.more ? piece_max : whole_message_max;
     if (rest.size() > limit) {

@@ -14,7 +14,6 @@ namespace conduit::rpc::detail {
 // The peer may have sent by the limits before SETTINGS, whatever ours say.
 frame_reader::frame_reader(const wire_limits& ours)
     : frame_max_(std::max(ours.frame_max, wire_limits().frame_max)),
-      message_max_(std::max(ours.message_max, wire_limits().message_max)),
       calls_max_{std::max(ours.calls_max, wire_limits().calls_max), wire_limits().calls_max},
       handles_max_(ours.handles_max) {}
 

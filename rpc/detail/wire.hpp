@@ -102,6 +102,7 @@ enum class goaway_reason : std::uint8_t {
 struct wire_fault {
     goaway_reason reason = goaway_reason::protocol;
     std::string text;
+    bool is_beyond_calls_max = false;  // a call has a number that is too high
 };
 
 /// "OPEN"; "type 77" for one that this side does not know.
@@ -180,7 +181,8 @@ protected:
 /// What one frame says is checked here against the protocol and against the limits that `ours` has
 /// announced (or against those before it, where they are wider: the peer may not have seen ours).
 /// What a frame means after others is left to the connection: whether a call exists, an alias was
-/// named, the pieces of a message add up.
+/// named, the pieces of a message add up. So is message_max: a message beyond it costs its call, and
+/// one beyond what any side may announce the connection.
 class frame_reader {
 public:
     /// `ours` is what this side announces: its limits bound what is taken.
@@ -255,7 +257,6 @@ private:
     frame_header skipped_;        // of which to_skip_ bytes are still to come
     std::size_t to_skip_ = 0;
     std::uint32_t frame_max_;
-    std::uint32_t message_max_;
     std::array<std::uint32_t, 2> calls_max_;  // of calls that the peer opened, that we opened
     std::uint32_t handles_max_;
     bool greeted_ = false;  // the preface has come

@@ -124,7 +124,10 @@ wire_fault frame_reader::what_is_wrong(const frame_header& header) const {
                 fmt::format("{} handles are above handles_max {}", header.handles, handles_max_)};
     }
     if (!is_whose(header.stream, rule.sides)) {
-        return protocol(stream_text(header.stream, rule.sides, calls_max_));
+        wire_fault wrong = protocol(stream_text(header.stream, rule.sides, calls_max_));
+        wrong.is_beyond_calls_max =
+            (header.stream & receivers_stream) == 0 && (rule.sides & senders_call) != 0;
+        return wrong;
     }
     if (header.aux > rule.aux_most) {
         return protocol(fmt::format("aux {} is above {}", header.aux, rule.aux_most));
@@ -136,6 +139,7 @@ wire_fault frame_reader::what_is_wrong(const frame_header& header) const {
 void frame_reader::refuse(const frame_header& header) {
     wire_fault wrong = what_is_wrong(header);
     fail(header, wrong.reason, wrong.text);
+    fault_->is_beyond_calls_max = wrong.is_beyond_calls_max;
 }
 
 bool frame_reader::fail(const frame_header& header, goaway_reason reason, std::string_view text) {

@@ -70,6 +70,9 @@ constexpr const frame_rule& rule_of(frame_type type) noexcept {
     return frame_rules[static_cast<std::size_t>(type)];
 }
 
+/// What message_max may be at most.
+inline constexpr std::uint32_t message_most = 67'108'864;
+
 struct setting_rule {
     std::uint16_t id;
     std::string_view name;
@@ -81,7 +84,7 @@ struct setting_rule {
 inline constexpr std::array<setting_rule, 6> setting_rules = {{
     {1, "frame_max", &wire_limits::frame_max, 16'384, 16'777'215},
     {2, "calls_max", &wire_limits::calls_max, 128, 65'536},
-    {3, "message_max", &wire_limits::message_max, 65'536, 67'108'864},
+    {3, "message_max", &wire_limits::message_max, 65'536, message_most},
     {4, "window", &wire_limits::window, 65'536, 16'777'216},
     {5, "keep_alive", &wire_limits::keep_alive_ms, 0, any_u32},
     {6, "handles_max", &wire_limits::handles_max, 0, 16},
