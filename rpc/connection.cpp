@@ -60,6 +60,8 @@ task<void> connection::drain() { return state_->drain(); }
 
 void connection::start_draining() { state_->start_draining(); }
 
+void connection::turn_away(std::string why) { state_->turn_away(std::move(why)); }
+
 void connection::close() noexcept { state_->close_now(); }
 
 const std::optional<credentials>& connection::peer() const noexcept { return state_->peer(); }

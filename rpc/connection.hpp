@@ -99,6 +99,9 @@ public:
     /// Begins that, and returns at once.
     void start_draining();
 
+    /// Ends it with GOAWAY(refused) and this text, which the peer has a second to take.
+    void turn_away(std::string why);
+
     /// Closes now. The peer is told where that needs no waiting.
     void close() noexcept;
 

@@ -33,20 +33,25 @@ enum class limit : std::uint8_t {
     connections_max,           // of the server
     connections_per_user_max,  // likewise
     strangers_max,             // one gave up its place
-    calls_max,                 // of the server, or of a user's share of it
+    calls_max,                 // of the server, a user's share of it, or the connection
     queue_target,              // a call that waited too long, while all of them do
     memory_max,                // of the connection, the server, or a user's share
     handles_held_max,          // likewise
     message_max,               // arguments, an item, or a result that this side asked for
-    decoded_max,               // arguments that are larger than they may become when decoded
+    decoded_max,               // arguments or an item: too large, deep or many when decoded
     output_max,                // what the peer does not read
     handles_max,               // with one frame, or waiting for theirs
+    handles,                   // of a kind that is not let in, or that nobody asked for
     frame_max,                 // a frame, or a part of it, that is too long
     greeting_within,           // who said nothing in time
     progress_within,           // a frame that does not go on, or a peer that does not read
     cancels,                   // a second
     pings,                     // likewise
     glitches,                  // frames about no call, likewise
+    keep_alive,                // nothing was heard of the peer
+    unanswered,                // calls that were given up, and a PING after them
+    linger,                    // a peer that was told to go and did not
+    refusals,                  // connections that were not even told why they may not come
 };
 
 inline constexpr std::size_t limit_count = dense_enumerators<limit>;

@@ -121,9 +121,9 @@ bool connection_state::open_known(const open_event& event, const their_alias& ca
     const service_table::bound_method& bound = *called.bound;
     const method_row& method = *bound.method;
     if (!handles.empty() && !method.takes_handles) {
-        return end(goaway_reason::handles, std::string(method.full_name) +
-                                               " takes no handles, and " + number(handles.size()) +
-                                               " came");
+        return end_for(limit::handles, goaway_reason::handles,
+                       std::string(method.full_name) + " takes no handles, and " +
+                           number(handles.size()) + " came");
     }
     if (event.stream >= incoming_.size()) incoming_.resize(event.stream + 1);
     auto call = std::make_unique<incoming_call>(*this, method, event.stream, called.counts);
@@ -261,9 +261,9 @@ bool connection_state::data_of_ours(const data_event& event, std::vector<unique_
     outgoing_call* call = made_.find(event.stream);
     if (call == nullptr) return skip_frame();
     if (!handles.empty() && !call->method().gives_handles) {
-        return end(goaway_reason::handles, std::string(call->method().full_name) +
-                                               " gives no handles, and " + number(handles.size()) +
-                                               " came");
+        return end_for(limit::handles, goaway_reason::handles,
+                       std::string(call->method().full_name) + " gives no handles, and " +
+                           number(handles.size()) + " came");
     }
     message_inlet& inlet = call->inlet();
     if (event.message.present && !call->method().response_stream && inlet.has_message()) {
@@ -287,8 +287,9 @@ bool connection_state::data_of_theirs(const data_event& event, std::vector<uniqu
     message_inlet* inlet = call.has_inlet();
     if (inlet == nullptr || inlet->failure()) return skip_frame();
     if (!handles.empty() && !call.takes_handles()) {
-        return end(goaway_reason::handles, std::string(call.method()) + " takes no handles, and " +
-                                               number(handles.size()) + " came");
+        return end_for(limit::handles, goaway_reason::handles,
+                       std::string(call.method()) + " takes no handles, and " +
+                           number(handles.size()) + " came");
     }
     const auto said = take_message(*inlet, event.message, std::move(handles));
     if (is_flow_error(said)) return flow_error(said, event.stream);
@@ -360,9 +361,9 @@ bool connection_state::on_end(const end_event& event) {
     outgoing_call* call = made_.find(event.stream);
     if (call != nullptr) {
         if (!handles->empty() && !call->method().gives_handles) {
-            return end(goaway_reason::handles, std::string(call->method().full_name) +
-                                                   " gives no handles, and " +
-                                                   number(handles->size()) + " came");
+            return end_for(limit::handles, goaway_reason::handles,
+                           std::string(call->method().full_name) + " gives no handles, and " +
+                               number(handles->size()) + " came");
         }
         if (event.has_message && event.status == 0 && !call->method().response_stream &&
             call->has_result()) {
@@ -441,12 +442,11 @@ std::optional<std::vector<unique_fd>> connection_state::take_handles(std::uint16
     std::vector<unique_fd> taken;
     if (count == 0) return taken;
     if (count > ours_.handles_max || count > handles_.size()) {
-        if (count > ours_.handles_max && !is_over()) hit(limit::handles_max);
-        end(goaway_reason::handles,
-            "a frame declares " + number(count) + " handles, where " +
-                (count > ours_.handles_max
-                     ? "at most " + number(ours_.handles_max) + " are taken (handles_max)"
-                     : number(handles_.size()) + " came"));
+        const bool too_many = count > ours_.handles_max;
+        end_for(too_many ? limit::handles_max : limit::handles, goaway_reason::handles,
+                "a frame declares " + number(count) + " handles, where " +
+                    (too_many ? "at most " + number(ours_.handles_max) + " are taken (handles_max)"
+                              : number(handles_.size()) + " came"));
         return std::nullopt;
     }
     const auto last = handles_.begin() + count;

@@ -18,7 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr clock::duration linger_time = 1s;
-constexpr clock::duration abandoned_time = 30s;
+constexpr std::chrono::milliseconds abandoned_time = 30s;
 /// The rest of a frame of which so much is missing is read to where it is kept. That takes no
 /// handles along, and needs none: those of a frame come with its first byte.
 constexpr std::size_t worth_reading_in_place = 8192;
@@ -353,7 +353,8 @@ bool connection_state::let_in(ancillary_data& along) {
     constexpr std::size_t waiting_max = 64;
     auto came = handle_gate_.let_in(along);
     if (!came) {
-        return end(goaway_reason::handles, "handles are not let in: " + came.error().message());
+        return end_for(limit::handles, goaway_reason::handles,
+                       "handles are not let in: " + came.error().message());
     }
     account_->add(resource::handles, came->size());  // until their frames take them
     for (received_handle& each : *came) handles_.push_back(each.take());
@@ -365,7 +366,8 @@ bool connection_state::let_in(ancillary_data& along) {
     }
     if (handles_.size() <= waiting_max) return true;
     return end_for(limit::handles_max, goaway_reason::handles,
-                   "more than 64 handles wait for their frames");
+                   std::to_string(handles_.size()) + " handles wait for their frames, of at most " +
+                       std::to_string(waiting_max) + " (handles_max)");
 }
 
 void connection_state::after_arrival() {
@@ -373,10 +375,11 @@ void connection_state::after_arrival() {
     if (reader_.broken()) {
         if (reader_.why().reason == goaway_reason::too_large) hit(limit::frame_max);
         if (reader_.why().reason == goaway_reason::handles) hit(limit::handles_max);
+        if (reader_.why().is_beyond_calls_max) hit(limit::calls_max);
         end(reader_.why().reason, reader_.why().text);
     } else if (!handles_.empty() && reader_.between_frames()) {
-        end(goaway_reason::handles,
-            std::to_string(handles_.size()) + " handles came that no frame declared");
+        end_for(limit::handles, goaway_reason::handles,
+                std::to_string(handles_.size()) + " handles came that no frame declared");
     } else if (output_.size() > 2 * options_->output_max()) {
         end_for(limit::output_max, goaway_reason::too_much,
                 std::to_string(output_.size()) + " bytes wait to be read by the peer, of at most " +
@@ -430,7 +433,12 @@ task<void> connection_state::keep_alive(clock::duration wished) {
         co_await sleep_for(2 * every);
         if (is_over()) co_return;
         if (counters_.bytes_received != before) continue;
-        end(goaway_reason::timeout, "nothing was heard of the peer for too long");
+        using std::chrono::milliseconds;
+        const auto silence = std::chrono::duration_cast<milliseconds>(3 * every).count();
+        end_for(limit::keep_alive, goaway_reason::timeout,
+                "nothing was heard of the peer for " + std::to_string(silence) +
+                    " ms, nor a PONG, where it is to be heard of every " +
+                    std::to_string(silence / 3) + " ms (keep_alive)");
     }
 }
 
@@ -447,7 +455,11 @@ task<void> connection_state::watch_abandoned() {
         send_ping();
         co_await sleep_for(abandoned_time);
         if (counters_.bytes_received == before && made_.abandoned() > 0) {
-            end(goaway_reason::timeout, "calls that were given up got no END, nor a PING a PONG");
+            const std::string time = std::to_string(abandoned_time.count()) + " ms";
+            end_for(limit::unanswered, goaway_reason::timeout,
+                    "of " + std::to_string(made_.abandoned()) +
+                        " calls that were given up one got no END for " + time +
+                        ", nor a PING a PONG for as long (unanswered)");
         }
     }
     watching_abandoned_ = false;
@@ -509,11 +521,13 @@ task<result<std::size_t>> connection_state::write_some() {
 task<void> connection_state::finish_writing() {
     auto closed = co_await stream_.close_writing();
     if (closed) co_await until(&connection_state::has_peer_ended, clock::now() + linger_time);
+    if (closed && !down_ && !peer_ended_ && !stop_requested()) hit(limit::linger);
     go_down(goaway_reason::shutdown, "the connection was closed here");
 }
 
 task<void> connection_state::force_down() {
     co_await sleep_for(linger_time);
+    if (!down_ && !stop_requested()) hit(limit::linger);
     go_down(goaway_reason::shutdown, "the connection was closed here");
 }
 

@@ -168,6 +168,7 @@ public:
     const std::optional<wire_fault>& why() const noexcept { return why_; }
     task<void> drain();
     void start_draining();
+    void turn_away(std::string why) { end(goaway_reason::refused, std::move(why)); }
     task<void> until_ended();
     void close_now() noexcept;
     std::size_t served_now() const noexcept { return account_->taken(resource::calls); }

@@ -303,6 +303,8 @@ void incoming_call::refuse_for(limit which, const std::string& text,
     refuse(status::resource_exhausted, text, retry_after);
 }
 
+void incoming_call::count(limit which) noexcept { on_->hit(which); }
+
 void incoming_call::fail(const fault& why) { end_with_fault(why, 0); }
 
 void incoming_call::end_with_fault(const fault& why, std::uint8_t flags) {

@@ -69,6 +69,9 @@ public:
     void refuse_for(limit which, const std::string& text,
                     std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
 
+    /// Something of it was beyond that limit, whatever becomes of it.
+    void count(limit which) noexcept;
+
     /// What the arguments cost when decoded, and the handles among them: charged to the connection
     /// as long as the call lives. False when it has no room; then refuse().
     bool charge(std::size_t bytes) noexcept { return charge(resource::memory, bytes); }

@@ -66,14 +66,16 @@ decltype(auto) with_plain(F&& f, T&... parameters) {
     }
 }
 
-/// Takes the result of a call, or an item. False, with the reason in `why`, when it is none.
+/// Takes the result of a call, or an item. False, with the reason in `why` and, where it was the
+/// bytes, in `code`, when it is none.
 template <class T>
-bool read_value(received_message message, T& into, std::string& why) {
+bool read_value(received_message message, T& into, std::string& why, decode_errc* code = nullptr) {
     try {
         const decode_result decoded = read_message(message, into);
         if (decoded) [[likely]]
             return true;
         why = decoded.text();
+        if (code != nullptr) *code = decoded.code();
     } catch (const std::bad_alloc&) {
         why = "no memory";  // short enough to need none
     }

@@ -15,6 +15,14 @@ std::string text_of(const incoming_call& call, std::string_view what) {
     return std::string(call.method()).append(": ").append(what);
 }
 
+constexpr const char* limit_name = " (decoded_max)";
+
+/// The bytes are in order, and ask for more than one message may cost.
+bool is_beyond_limit(decode_errc code) noexcept {
+    return code == decode_errc::too_much_output || code == decode_errc::too_many_elements ||
+           code == decode_errc::too_deep || code == decode_errc::colliding_keys;
+}
+
 /// What is wrong inside a server is for its own log; callers learn that there is something.
 fault unknown_failure(const incoming_call& call, std::string_view what) {
     scheduler::current().log(log_level::warning,
@@ -81,12 +89,14 @@ void answer_failure(incoming_call& call, describe_function listed) noexcept {
 void answer_refusal(incoming_call& call) { call.refuse(fault_of_current(call)); }
 
 void refuse_arguments(incoming_call& call, const decode_result& decoded) {
-    const std::string why = text_of(call, decoded.text());
+    std::string why = text_of(call, decoded.text());
+    if (!is_beyond_limit(decoded.code())) return call.refuse(status::invalid_argument, why);
+    why += limit_name;
     if (decoded.code() == decode_errc::too_much_output) {
-        call.refuse_for(limit::decoded_max, why);
-    } else {
-        call.refuse(status::invalid_argument, why);
+        return call.refuse_for(limit::decoded_max, why);
     }
+    call.count(limit::decoded_max);  // with a code that says: not the same once more
+    call.refuse(status::invalid_argument, why);
 }
 
 void refuse_for_memory(incoming_call& call) noexcept {
@@ -109,8 +119,12 @@ void throw_over(std::error_code why) {
     throw std::system_error(why == errc::closed ? make_error_code(errc::cancelled) : why);
 }
 
-void throw_bad_item(const incoming_call& call, const std::string& why) {
-    throw fault(status::invalid_argument, text_of(call, "an item of the parameter: ") + why);
+void throw_bad_item(incoming_call& call, const std::string& why, decode_errc code) {
+    const bool beyond = is_beyond_limit(code);
+    if (beyond) call.count(limit::decoded_max);
+    throw fault(
+        status::invalid_argument,
+        text_of(call, "an item of the parameter: ").append(why).append(beyond ? limit_name : ""));
 }
 
 failed stopped_wait(std::error_code why) { return failed::with(std::system_error(why)); }

@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <conduit/rpc/decode_result.hpp>
 #include <conduit/rpc/detail/incoming_call.hpp>
 #include <conduit/rpc/detail/parameters.hpp>
 #include <conduit/rpc/detail/signature.hpp>
@@ -42,7 +43,7 @@ void refuse_undecodable(incoming_call& call) noexcept;
 
 /// Where an await failed although the procedure had not: the call is over.
 [[noreturn]] void throw_over(std::error_code why);
-[[noreturn]] void throw_bad_item(const incoming_call& call, const std::string& why);
+[[noreturn]] void throw_bad_item(incoming_call& call, const std::string& why, decode_errc code);
 /// What next() of a parameter throws when only its wait was ended.
 failed stopped_wait(std::error_code why);
 
@@ -75,7 +76,8 @@ stream<T> parameter_items(incoming_call* call) {
         if (!*came) break;
         T item{};
         std::string why;
-        if (!read_value(in.front(), item, why)) throw_bad_item(*call, why);
+        decode_errc code{};
+        if (!read_value(in.front(), item, why, &code)) throw_bad_item(*call, why, code);
         in.pop();
         co_yield std::move(item);
     }

@@ -15,6 +15,7 @@
 
 #include <memory>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 namespace conduit::rpc::detail {
@@ -209,11 +210,20 @@ task<void> server_state::accept_from(Listener listener, std::string name) {
     Listener own = std::move(listener);
     const std::string where = std::move(name);
     const listening_guard guard(listening_, changed_);
+    std::uint64_t told = 0;  // of those refused, by on_refusal()
+    if constexpr (std::is_same_v<Listener, unix_listener>) {
+        own.on_refusal([this, &where, &told](const credentials& who) {
+            ++told;
+            ++counters_.accepted;
+            refuse_user(where, who);
+        });
+    }
     for (;;) {
-        const std::uint64_t refused = own.counters().refused;
+        const std::uint64_t before = own.counters().refused - told;
         auto peer = co_await own.accept();
-        counters_.accepted += own.counters().refused - refused;
-        counters_.refused += own.counters().refused - refused;
+        const std::uint64_t refused = own.counters().refused - told - before;
+        counters_.accepted += refused;
+        counters_.refused += refused;
         if (!peer) {
             if (peer.error() != errc::cancelled) {
                 lines_.warn(where + ": listens no more: " + peer.error().message());

@@ -45,6 +45,12 @@ bool server_places::has_room_for_stranger() const {
     return strangers_ < strangers_max_;
 }
 
+std::string server_places::strangers_text() const {
+    const std::lock_guard lock(mutex_);
+    return std::to_string(strangers_) + " connections have not greeted, of at most " +
+           std::to_string(strangers_max_) + ", and this one is the oldest (strangers_max)";
+}
+
 std::size_t server_places::connections() const {
     const std::lock_guard lock(mutex_);
     return connections_;

@@ -50,6 +50,8 @@ public:
                                               std::string user, std::size_t worker, no_place& why);
 
     bool has_room_for_stranger() const;
+    /// Why one of them has to go.
+    std::string strangers_text() const;
     std::size_t connections() const;
     /// The worker with the fewest connections; of several the first.
     std::size_t least_loaded() const;

@@ -146,7 +146,12 @@ void server_state::turn_down(task<result<any_stream>> opening, const std::string
                              std::string why) {
     ++counters_.refused;
     lines_.warn(name + ": a connection was refused: " + why);
-    if (refusals_ >= refusals_max) return;
+    tell_no(std::move(opening), std::move(why));
+}
+
+/// So many are told at a time; beyond that they find the connection closed.
+void server_state::tell_no(task<result<any_stream>> opening, std::string why) {
+    if (refusals_ >= refusals_max) return statistics_->hit(limit::refusals);
     ++refusals_;
     connections_.spawn(say_no(std::move(opening), std::move(why)), "rpc refusal");
 }
@@ -192,15 +197,19 @@ task<void> server_state::talk(session_position self, task<result<any_stream>> op
     if (!stream) {
         const bool late = stream.error() == errc::timed_out;
         if (late) statistics_->hit(limit::greeting_within);
-        const std::string why =
+        std::string why =
             late ? "not within " + std::to_string(patience.count()) + " ms (greeting_within)"
                  : stream.error().message();
+        if (!self->pushed_out.empty()) why = self->pushed_out;
         note_end(*self, late ? goaway_reason::timeout : goaway_reason::refused,
                  "it did not open: " + why);
         co_return;
     }
-    const bool is_welcome = co_await check_sender(*self, *stream);
-    if (!is_welcome) co_return;
+    const bool may_call = co_await check_sender(*self, *stream);
+    if (!may_call && !self->pushed_out.empty()) {
+        tell_no(opened(std::move(*stream)), self->pushed_out);
+    }
+    if (!may_call) co_return;
     connection_terms terms(each_);
     terms.user = limits_->user(self->place->user());
     terms.statistics = statistics_.get();
@@ -221,14 +230,28 @@ task<bool> server_state::check_sender(session& of, any_stream& stream) {
     if (!who) {
         const bool late = who.error() == errc::timed_out;
         if (late) statistics_->hit(limit::greeting_within);
-        note_end(of, late ? goaway_reason::timeout : goaway_reason::shutdown,
-                 "it said nothing: " + who.error().message());
+        if (!of.pushed_out.empty()) {
+            note_end(of, goaway_reason::refused, of.pushed_out);
+        } else {
+            note_end(of, late ? goaway_reason::timeout : goaway_reason::shutdown,
+                     "it said nothing: " + who.error().message());
+        }
         co_return false;
     }
-    if (options_.clients().includes(who->uid, current_kernel().effective_user())) co_return true;
-    ++counters_.refused;
-    lines_.warn(of.name + ": user " + std::to_string(who->uid) + " may not call here");
+    if (is_welcome(*who, stream)) co_return true;
+    refuse_user(of.name, *who);
     co_return false;
+}
+
+bool server_state::is_welcome(const credentials& who, any_stream& stream) const {
+    const allowed_users& allowed = options_.clients();
+    const auto groups = allowed.has_groups() ? stream.peer_groups() : std::vector<std::uint32_t>();
+    return allowed.includes(who, groups, current_kernel().effective_user());
+}
+
+void server_state::refuse_user(const std::string& where, const credentials& who) {
+    ++counters_.refused;
+    lines_.warn(where + ": user " + std::to_string(who.uid) + " may not call here");
 }
 
 void server_state::met(session_position self) noexcept {
@@ -285,6 +308,14 @@ void server_state::push_out_oldest_stranger() noexcept {
     if (oldest == sessions_.end()) return;
     ++counters_.pushed_out;
     statistics_->hit(limit::strangers_max);
+    try {
+        oldest->pushed_out = places_->strangers_text();
+        if (oldest->link != nullptr) {
+            oldest->link->turn_away(oldest->pushed_out);
+            return met(oldest);  // its place is free, whenever it goes
+        }
+    } catch (const std::bad_alloc&) {  // then it goes without a word
+    }
     oldest->running->request_stop();
 }
 

@@ -85,6 +85,7 @@ private:
         std::string name;
         std::shared_ptr<server_place> place;
         connection* link = nullptr;  // once it is there
+        std::string pushed_out;      // why, if it was
         std::optional<child<void>> running;
     };
     using session_position = std::list<session>::iterator;
@@ -118,6 +119,9 @@ private:
     void begin(task<result<any_stream>> opening, std::string name,
                std::shared_ptr<server_place> place);
     void turn_down(task<result<any_stream>> opening, const std::string& name, std::string why);
+    void tell_no(task<result<any_stream>> opening, std::string why);
+    void refuse_user(const std::string& where, const credentials& who);
+    bool is_welcome(const credentials& who, any_stream& stream) const;
     std::size_t next_worker() const;
     std::shared_ptr<server_place> place_for(std::string user, std::size_t worker, std::string& why);
     task<void> live(session_position self, task<result<any_stream>> opening);

@@ -9,19 +9,27 @@
 
 #include <conduit/channels/memory_stream.hpp>
 #include <conduit/channels/unix_stream.hpp>
+#include <conduit/rpc/connection.hpp>
 #include <conduit/rpc/detail/call_statistics.hpp>
+#include <conduit/rpc/detail/connection_terms.hpp>
 #include <conduit/rpc/interface.hpp>
 #include <conduit/rpc/server.hpp>
+#include <conduit/rpc/service_table.hpp>
 #include <conduit/rpc/stats.hpp>
+#include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/clock.hpp>
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/stream.hpp>
+#include <conduit/runtime/within.hpp>
 #include <conduit/runtime/yield.hpp>
 
 #include <catch2/catch.hpp>
 
 #include <fcntl.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -29,10 +37,15 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 namespace every_limit_test {
+
+struct nest {
+    std::vector<nest> inside;
+};
 
 class spender {
 public:
@@ -42,8 +55,12 @@ public:
     virtual conduit::task<void> spin(std::uint32_t microseconds) = 0;
     virtual conduit::task<void> take(std::vector<std::string> words) = 0;
     virtual conduit::task<void> keep(std::vector<conduit::unique_fd> files) = 0;
+    virtual conduit::task<void> dig(nest what) = 0;
+    virtual conduit::task<void> count(std::vector<std::optional<std::uint8_t>> grains) = 0;
+    virtual conduit::task<void> index(std::unordered_set<std::uint64_t> keys) = 0;
+    virtual conduit::task<void> drop(conduit::stream<nest> nests) = 0;
 };
-CONDUIT_INTERFACE(spender, "test.spender", hold, spin, take, keep)
+CONDUIT_INTERFACE(spender, "test.spender", hold, spin, take, keep, dig, count, index, drop)
 
 }  // namespace every_limit_test
 
@@ -66,6 +83,12 @@ public:
     }
     task<void> take(std::vector<std::string> /*words*/) override { co_return; }
     task<void> keep(std::vector<unique_fd> /*files*/) override { co_return; }
+    task<void> dig(nest /*what*/) override { co_return; }
+    task<void> count(std::vector<std::optional<std::uint8_t>> /*grains*/) override { co_return; }
+    task<void> index(std::unordered_set<std::uint64_t> /*keys*/) override { co_return; }
+    task<void> drop(stream<nest> nests) override {
+        while (auto each = co_await nests.next()) continue;
+    }
 
 private:
     event never_;
@@ -96,7 +119,7 @@ public:
     task<void> listen() { co_await server.listen("unix:" + path); }
 
     std::uint64_t hits(limit which) const {
-        return server.stats().limits.at(std::string(to_string(which)));
+        return server.stats().limits.at(std::string(to_string(which))) + of_caller.hits(which);
     }
     task<void> until_hit(limit which) {
         while (hits(which) == 0) co_await settle();
@@ -108,6 +131,7 @@ private:
 public:
     const std::string path;
     rpc::server server;
+    call_statistics of_caller;  // what a connection counts that is no server's
 
 private:
     std::vector<std::unique_ptr<raw_peer>> peers_;
@@ -169,12 +193,29 @@ task<std::string> too_many_of_a_user(tripped& with) {
     co_return told(*second);
 }
 
+/// One that says nothing, and one that says too little.
 task<std::string> too_many_strangers(tripped& with) {
     co_await with.listen();
+    raw_peer* silent = co_await with.connect();
+    raw_peer* slow = co_await with.connect();
+    bytes part(1, greeting()[0]);
+    co_await slow->send(std::move(part));
+    co_await silent->until_told_off();
     co_await with.connect();
-    co_await with.connect();
-    co_await with.until_hit(limit::strangers_max);
-    co_return std::string();
+    co_await slow->until_told_off();
+    co_return told(*silent) == told(*slow) ? told(*slow) : std::string("not the same");
+}
+
+task<std::string> too_many_refusals(tripped& with) {
+    std::vector<raw_peer*> all;
+    for (int i = 0; i < 66; ++i) all.push_back(&with.join());
+    co_await all[1]->until_told_off();
+    co_await all.back()->until_told_off();
+    co_return told(*all[1]) + "; the last one heard " + told(*all.back());
+}
+
+task<std::string> too_high_a_number(tripped& with) {
+    return told_for(with, joined({greeting(), call(128, "test.spender/hold")}));
 }
 
 task<std::string> too_many_calls(tripped& with) {
@@ -214,20 +255,85 @@ task<std::string> too_many_handles_held(tripped& with) {
 
 task<std::string> too_long_arguments(tripped& with) { return too_much_memory(with); }
 
-task<std::string> too_large_when_decoded(tripped& with) {
-    const std::string words = encoded_number(60'000) + std::string(240'000, '\0');
-    const auto size = static_cast<std::uint32_t>(words.size());
-    const std::string_view all = words;
-    bytes sent = joined({greeting(), open_frame(0, 0,
-                                                {.name = "test.spender/take",
-                                                 .size = size,
-                                                 .message = all.substr(0, piece_max)})});
+/// By default. The connection is kept: it serves the next call.
+task<std::string> longer_than_the_default(tripped& with) {
+    const open_parts parts{
+        .name = "test.spender/take", .size = 4 * 1024 * 1024 + 1, .message = "begins"};
+    const std::string none = encoded_number(0);
+    raw_peer& peer = with.join();
+    bytes sent = joined({greeting(), open_frame(0, 0, parts), call(1, "", none)});
+    co_await peer.send(std::move(sent));
+    co_await peer.until_ends(2);
+    const bool is_kept = !peer.goaway && peer.ends.back().status == 0;
+    co_return first_string(peer.ends.front().message) + (is_kept ? "; the next is served" : "");
+}
+
+/// What is longer than any side may take.
+task<std::string> longer_than_can_be(tripped& with) {
+    const open_parts parts{
+        .name = "test.spender/take", .size = 64 * 1024 * 1024 + 1, .message = "begins"};
+    return told_for(with, joined({greeting(), open_frame(0, 0, parts)}));
+}
+
+/// A call whose arguments go in pieces.
+bytes long_call(std::string_view name, std::string_view all) {
+    const auto size = static_cast<std::uint32_t>(all.size());
+    bytes sent =
+        open_frame(0, 0, {.name = name, .size = size, .message = all.substr(0, piece_max)});
     for (std::size_t at = piece_max; at < all.size(); at += piece_max) {
         const bool is_last = at + piece_max >= all.size();
         const std::uint8_t flags = flag::message | (is_last ? flag::fin : flag::more);
-        sent = joined({sent, data_frame(0, flags, all.substr(at, piece_max))});
+        const bytes next = data_frame(0, flags, all.substr(at, piece_max));
+        sent.insert(sent.end(), next.begin(), next.end());
     }
-    return answer_to(with, std::move(sent));
+    return sent;
+}
+
+task<std::string> too_large_when_decoded(tripped& with) {
+    const std::string words = encoded_number(60'000) + std::string(240'000, '\0');
+    return answer_to(with, joined({greeting(), long_call("test.spender/take", words)}));
+}
+
+std::string nested(std::uint32_t depth) {
+    // A struct is its length and its fields; here one vector with one element.
+    std::string inner = encoded_number(4) + encoded_number(0);
+    for (std::uint32_t i = 1; i < depth; ++i) {
+        const std::string vector = encoded_number(1) + inner;
+        inner = encoded_number(static_cast<std::uint32_t>(vector.size())) + vector;
+    }
+    return inner;
+}
+
+task<std::string> too_deep(tripped& with) {
+    const std::string deep = nested(40);
+    return answer_to(with, joined({greeting(), call(0, "test.spender/dig", deep)}));
+}
+
+task<std::string> too_deep_an_item(tripped& with) {
+    const std::string deep = nested(40);
+    open_parts parts{.name = "test.spender/drop"};
+    parts.fin = false;
+    return answer_to(with, joined({greeting(), open_frame(0, 0, parts),
+                                   data_frame(0, flag::message | flag::fin, deep)}));
+}
+
+task<std::string> too_many_elements(tripped& with) {
+    constexpr std::uint32_t many = 1'000'001;
+    const std::string grains = encoded_number(many) + std::string(many, '\0');
+    return answer_to(with, joined({greeting(), long_call("test.spender/count", grains)}));
+}
+
+task<std::string> too_many_collisions(tripped& with) {
+    constexpr std::uint32_t many = 50'000;
+    std::unordered_set<std::uint64_t> sized;
+    sized.reserve(many);
+    std::string keys = encoded_number(many);
+    for (std::uint64_t i = 0; i < many; ++i) {
+        std::array<std::byte, 8> key{};
+        put_u64(key.data(), i * sized.bucket_count());
+        for (const std::byte each : key) keys += static_cast<char>(each);
+    }
+    return answer_to(with, joined({greeting(), long_call("test.spender/index", keys)}));
 }
 
 /// Who reads nothing is told nothing: it is in the log.
@@ -246,6 +352,25 @@ task<std::string> too_much_output(tripped& with) {
 
 task<std::string> too_many_handles(tripped& with) {
     return told_for(with, joined({greeting(), open_frame(0, 0, {.name = "test.spender/keep"}, 2)}));
+}
+
+/// A socket, where such are not let in.
+task<std::string> a_wrong_handle(tripped& with) {
+    auto ends = make_unix_pair().value();
+    with.server.serve(any_stream(std::move(ends.first)));
+    raw_peer peer{any_stream(std::move(ends.second))};
+    std::vector<unique_fd> handles;
+    handles.push_back(unique_fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+    bytes sent = joined({greeting(), open_frame(0, 0, {.name = "test.spender/keep"}, 1)});
+    co_await peer.send_with(std::move(sent), std::move(handles));
+    co_await peer.until_told_off();
+    co_return told(peer);
+}
+
+task<std::string> too_much_metadata(tripped& with) {
+    const std::string pairs(9000, 'x');
+    const open_parts parts{.name = "test.spender/hold", .metadata = pairs};
+    return told_for(with, joined({greeting(), open_frame(0, 0, parts)}));
 }
 
 task<std::string> too_long_a_frame(tripped& with) {
@@ -279,12 +404,49 @@ task<std::string> too_many_glitches(tripped& with) {
     return told_for(with, joined({greeting(), repeated(credit, 10'600)}));
 }
 
+/// It reads, and answers no PING.
+task<std::string> no_sign_of_life(tripped& with) { return told_for(with, greeting()); }
+
+/// Told to go, it reads all there is, and stays.
+task<std::string> no_farewell(tripped& with) {
+    raw_peer& peer = with.join();
+    const bytes wrong = raw_frame({0, static_cast<frame_type>(77), 0, 0, 0, 0});
+    bytes sent = joined({greeting(), wrong});
+    co_await peer.send(std::move(sent));
+    co_await peer.until_told_off();
+    const bool early = with.hits(limit::linger) != 0;
+    co_await with.until_hit(limit::linger);
+    co_return early ? "too early" : told(peer);
+}
+
+/// A caller's peer: it answers neither the call nor the PING.
+task<std::string> no_answer_at_all(tripped& with) {
+    auto ends = make_memory_stream_pair();
+    connection_terms terms;
+    terms.statistics = &with.of_caller;
+    const rpc::service_table nothing;
+    rpc::connection link(any_stream(std::move(ends.first)), nothing, std::move(terms));
+    raw_peer peer(any_stream(std::move(ends.second)));
+    bytes hello = greeting();
+    co_await peer.send(std::move(hello));
+    co_await link.until_greeted();
+    rpc::stub<spender> there(link);
+    auto late = co_await rpc::try_call(within(5ms, there.hold()));
+    static_cast<void>(late);
+    co_await peer.until_told_off();
+    co_return told(peer);
+}
+
 struct tripping {
     limit which;
     rpc::server_options options;
     trip attack;
     std::vector<std::string> words;  // of the text, or of the log's
+    std::vector<backend_kind> where = kernel_backends();
 };
+
+/// For what takes long.
+const std::vector<backend_kind> virtual_time{backend_kind::sim};
 
 rpc::server_options each(const rpc::connection_options& limits) {
     return rpc::server_options().each(limits);
@@ -302,7 +464,20 @@ std::vector<tripping> all_limits() {
          server().connections_per_user_max(1),
          &too_many_of_a_user,
          {"has 1 connections, of at most 1 (connections_per_user_max)"}},
-        {limit::strangers_max, server().strangers_max(1), &too_many_strangers, {}},
+        {limit::strangers_max,
+         server().strangers_max(1),
+         &too_many_strangers,
+         {"1 connections have not greeted, of at most 1, and this one is the oldest "
+          "(strangers_max)",
+          "unix:"}},
+        {limit::refusals,
+         server().connections_max(1),
+         &too_many_refusals,
+         {"of at most 1 (connections_max); the last one heard nothing"}},
+        {limit::calls_max,
+         server(),
+         &too_high_a_number,
+         {"stream 128 of a call that its sender opened is not below calls_max 128"}},
         {limit::calls_max,
          server().calls_max(1),
          &too_many_calls,
@@ -323,16 +498,46 @@ std::vector<tripping> all_limits() {
          each(link().message_max(65'536)),
          &too_long_arguments,
          {"arguments of 200000 bytes, where at most 65536 are taken (message_max)"}},
+        {limit::message_max,
+         server(),
+         &longer_than_the_default,
+         {"arguments of 4194305 bytes, where at most 4194304 are taken (message_max); "
+          "the next is served"}},
+        {limit::frame_max,
+         server(),
+         &longer_than_can_be,
+         {"a message of 67108865 bytes, where message_max is 67108864 at most"}},
         {limit::decoded_max,
          each(link().memory_max(400'000)),
          &too_large_when_decoded,
-         {"test.spender/take", "1920016 bytes, but the limit is 400000"}},
+         {"test.spender/take", "1920016 bytes, but the limit is 400000", "(decoded_max)"}},
+        {limit::decoded_max,
+         server(),
+         &too_deep,
+         {"test.spender/dig", "a struct lies 33 deep, but the limit is 32", "(decoded_max)"}},
+        {limit::decoded_max,
+         server(),
+         &too_deep_an_item,
+         {"test.spender/drop: an item", "lies 33 deep, but the limit is 32", "(decoded_max)"}},
+        {limit::decoded_max,
+         server(),
+         &too_many_elements,
+         {"brings the elements to 1000001, but the limit is 1000000", "(decoded_max)"}},
+        {limit::decoded_max,
+         server(),
+         &too_many_collisions,
+         {"compares its keys ", " times, more than the ", "(decoded_max)"}},
         {limit::output_max,
          each(link().output_max(65'536)),
          &too_much_output,
          {" bytes wait to be read by the peer, of at most 131072 (output_max)"}},
         {limit::handles_max, server(), &too_many_handles, {"2 handles are above handles_max 0"}},
+        {limit::handles, server(), &a_wrong_handle, {"handles are not let in: "}},
         {limit::frame_max, server(), &too_long_a_frame, {"200000", "147456"}},
+        {limit::frame_max,
+         server(),
+         &too_much_metadata,
+         {"metadata of 9000 bytes; at most 8192 are allowed"}},
         {limit::greeting_within,
          each(link().greeting_within(20ms)),
          &no_greeting,
@@ -347,6 +552,19 @@ std::vector<tripping> all_limits() {
          server(),
          &too_many_glitches,
          {"more frames about no call than 10000 and 330 a second"}},
+        {limit::keep_alive,
+         each(link().keep_alive(10s)),
+         &no_sign_of_life,
+         {"nothing was heard of the peer for 30000 ms, nor a PONG, where it is to be heard of "
+          "every 10000 ms (keep_alive)"},
+         virtual_time},
+        {limit::linger, server(), &no_farewell, {"type 77"}, virtual_time},
+        {limit::unanswered,
+         server(),
+         &no_answer_at_all,
+         {"of 1 calls that were given up one got no END for 30000 ms, nor a PING a PONG for as "
+          "long (unanswered)"},
+         virtual_time},
     };
 }
 
@@ -365,7 +583,7 @@ TEST_CASE("each limit is counted by its name, and told with the limit and both s
     std::set<limit> tried;
     for (const tripping& one : all_limits()) {
         tried.insert(one.which);
-        for (const backend_kind kind : kernel_backends()) {
+        for (const backend_kind kind : one.where) {
             std::string said;
             const auto log = [&](log_level, std::string_view line) { said += line; };
             scheduler sched(scheduler_options().backend(kind).log(log));
