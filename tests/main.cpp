@@ -106,7 +106,8 @@ struct ctest_case {
     std::string argument;  // that selects it, before its name
     std::string source_line;
     std::set<std::string> labels;
-    int timeout = 120;  // seconds
+    int timeout = 120;  // seconds; of a stress case beside what it is asked to take
+    int stress_cases = 0;
 };
 
 std::map<std::string, ctest_case> cases_alone(const std::vector<Catch::TestCase>& tests) {
@@ -118,7 +119,9 @@ std::map<std::string, ctest_case> cases_alone(const std::vector<Catch::TestCase>
         one.source_line =
             std::string(test.lineInfo.file) + ":" + std::to_string(test.lineInfo.line);
         one.labels = labels_of(test);
-        if (has_tag(test, "stress")) one.timeout = 60;
+        if (!has_tag(test, "stress")) continue;
+        one.stress_cases = 1;
+        one.timeout = 60;
     }
     return cases;
 }
@@ -132,6 +135,7 @@ std::map<std::string, ctest_case> cases_by_file(const std::vector<Catch::TestCas
         one.source_line = std::string(test.lineInfo.file) + ":1";
         one.labels.merge(labels_of(test));
         one.timeout = 300;
+        if (has_tag(test, "stress")) ++one.stress_cases;
     }
     return cases;
 }
@@ -139,14 +143,22 @@ std::map<std::string, ctest_case> cases_by_file(const std::vector<Catch::TestCas
 void write_ctest_cases(const std::map<std::string, ctest_case>& cases, const std::string& program,
                        const std::string& path) {
     std::ofstream out(path);
+    // When ctest runs: it may be asked for more than when this was written.
+    out << "set(stress_seconds 15)\n"
+        << "if(\"$ENV{CONDUIT_STRESS_SECONDS}\" MATCHES \"^[0-9]+$\")\n"
+        << "    set(stress_seconds \"$ENV{CONDUIT_STRESS_SECONDS}\")\n"
+        << "endif()\n";
     for (const auto& [plain_name, one] : cases) {
         const std::string name = cmake_quoted(plain_name);
         std::string labels;
         for (const std::string& label : one.labels) labels += (labels.empty() ? "" : ";") + label;
+        // On a busy machine they may take twice what they are asked to.
+        out << "math(EXPR timeout \"" << one.timeout << " + " << 2 * one.stress_cases
+            << " * ${stress_seconds}\")\n";
         out << "add_test(" << name << " " << cmake_quoted(program) << " " << one.argument << " "
             << name << ")\n"
             << "set_tests_properties(" << name << " PROPERTIES\n    SKIP_RETURN_CODE "
-            << exit_skipped << " TIMEOUT " << one.timeout << "\n"
+            << exit_skipped << " TIMEOUT ${timeout}\n"
             << "    DEF_SOURCE_LINE " << cmake_quoted(one.source_line) << "\n    LABELS "
             << cmake_quoted(labels) << ")\n";
     }

@@ -20,11 +20,13 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -120,7 +122,8 @@ CO_TEST_CASE(
     REQUIRE(late.error().code() == status::deadline_exceeded);
     REQUIRE(late.error().may_have_run());
     REQUIRE(took >= 20ms);
-    REQUIRE(taken == 1);  // until END
+    if (scheduler::current().backend_name() == "sim") REQUIRE(took <= 21ms);  // one tick
+    REQUIRE(taken == 1);                                                      // until END
     REQUIRE(good.value() == "in time");
     REQUIRE(with.client.calls_made_now() == 0);
     REQUIRE(with.client.counters().late_answers == 1);
@@ -200,14 +203,17 @@ CO_TEST_CASE("C5: a call whose cancellation races its reply has one outcome, and
     played_server with;
     co_await with.peer.send(greeting());
     tally all;
-    constexpr int rounds = 60;
+    constexpr int rounds = 120;
+    std::mt19937 random(5);
     for (int i = 0; i < rounds; ++i) {
         const std::size_t seen = with.peer.opens.size();
         auto call = scope.spawn(echo_into(with.there, "text", all));
         co_await until_opened(with.peer, seen + 1);
         const std::uint32_t number = with.peer.opens.back().stream;
         auto answering = scope.spawn(with.peer.send(answer_to(number, "text")));
-        for (int step = 0; step < i % 6; ++step) co_await test::come_round();
+        const auto steps = static_cast<unsigned>(random() % 6);
+        for (unsigned step = 0; step < std::min(steps, 3U); ++step) co_await yield();
+        for (unsigned step = 3; step < steps; ++step) co_await test::come_round();
         call.request_stop();
         co_await call;
         co_await answering;
@@ -227,7 +233,8 @@ CO_TEST_CASE("C5: a call whose cancellation races its reply has one outcome, and
     auto good = co_await next;
     REQUIRE(all.good + all.cancelled == rounds);
     REQUIRE(all.ended() == rounds);
-    REQUIRE(all.cancelled >= 1);
+    REQUIRE(all.good >= rounds / 6);
+    REQUIRE(all.cancelled >= rounds / 6);
     REQUIRE(first != second);
     REQUIRE(good.value() == "b");
 }

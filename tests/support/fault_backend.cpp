@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "fault_backend.hpp"
 
+#include <malloc.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -19,23 +21,38 @@ namespace {
 
 thread_local long allocations_left = 0;  // 0: none fails
 std::atomic<long> allocations_live{0};
+std::atomic<long> bytes_live{0};
+std::atomic<long> bytes_peak{0};
+
+[[maybe_unused]] void note_taken(void* memory) noexcept {
+    ++allocations_live;
+    const auto bytes = static_cast<long>(::malloc_usable_size(memory));
+    const long now = bytes_live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    // Threads that allocate at the same time may miss each other's peak: it is for tests of one.
+    if (now > bytes_peak.load(std::memory_order_relaxed)) {
+        bytes_peak.store(now, std::memory_order_relaxed);
+    }
+}
 
 [[maybe_unused]] void* allocate(std::size_t bytes) {
     if (allocations_left > 0 && --allocations_left == 0) throw std::bad_alloc();
     void* memory = std::malloc(bytes != 0 ? bytes : 1);
     if (memory == nullptr) throw std::bad_alloc();
-    ++allocations_live;
+    note_taken(memory);
     return memory;
 }
 
 [[maybe_unused]] void* allocate_or_null(std::size_t bytes) noexcept {
     void* memory = std::malloc(bytes);
-    if (memory != nullptr) ++allocations_live;
+    if (memory != nullptr) note_taken(memory);
     return memory;
 }
 
 [[maybe_unused]] void release(void* memory) noexcept {
-    if (memory != nullptr) --allocations_live;
+    if (memory == nullptr) return;
+    --allocations_live;
+    bytes_live.fetch_sub(static_cast<long>(::malloc_usable_size(memory)),
+                         std::memory_order_relaxed);
     std::free(memory);
 }
 
@@ -106,5 +123,8 @@ bool failing_allocation::is_possible() noexcept { return CONDUIT_REPLACE_NEW != 
 bool failing_allocation::was_reached() noexcept { return allocations_left == 0; }
 
 long live_allocations() noexcept { return allocations_live.load(); }
+long live_bytes() noexcept { return bytes_live.load(); }
+long peak_bytes() noexcept { return bytes_peak.load(); }
+void forget_peak() noexcept { bytes_peak.store(bytes_live.load()); }
 
 }  // namespace conduit::test

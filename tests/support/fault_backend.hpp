@@ -44,4 +44,9 @@ public:
 /// be counted.
 long live_allocations() noexcept;
 
+/// The same in bytes, and the most there ever were since forget_peak().
+long live_bytes() noexcept;
+long peak_bytes() noexcept;
+void forget_peak() noexcept;
+
 }  // namespace conduit::test
