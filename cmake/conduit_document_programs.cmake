@@ -1,5 +1,6 @@
 # conduit_document_programs(<file>): each ```cpp block of the document becomes a program and a test
-# case that runs it to its end. What is not compiled will lie.
+# case that runs it to its end. A block ```output right behind it is what it has to print. What is
+# not compiled will lie.
 
 function(conduit_document_programs document)
     cmake_path(RELATIVE_PATH document BASE_DIRECTORY "${PROJECT_SOURCE_DIR}" OUTPUT_VARIABLE title)
@@ -27,8 +28,23 @@ function(conduit_document_programs document)
         add_executable(${target} "${source}")
         conduit_compile(${target})
         target_link_libraries(${target} PRIVATE ${CONDUIT_LIBRARIES})
+        set(printed "```\n\n```output\n")
+        string(LENGTH "${printed}" length)
+        string(SUBSTRING "${rest}" 0 ${length} behind)
         set(name "program ${number} of ${title} runs to its end")
-        add_test(NAME "${name}" COMMAND ${target})
+        if(behind STREQUAL printed)
+            string(SUBSTRING "${rest}" ${length} -1 rest)
+            string(FIND "${rest}" "\n```" end)
+            math(EXPR end "${end} + 1")
+            string(SUBSTRING "${rest}" 0 ${end} output)
+            cmake_path(REPLACE_EXTENSION source "expected" OUTPUT_VARIABLE expected)
+            file(CONFIGURE OUTPUT "${expected}" CONTENT "@output@" @ONLY)
+            set(name "program ${number} of ${title} prints what it says")
+            add_test(NAME "${name}" COMMAND "${CMAKE_COMMAND}" -D "PROGRAM=$<TARGET_FILE:${target}>"
+                -D "EXPECTED=${expected}" -P "${PROJECT_SOURCE_DIR}/examples/check.cmake")
+        else()
+            add_test(NAME "${name}" COMMAND ${target})
+        endif()
         set_tests_properties("${name}" PROPERTIES LABELS docs TIMEOUT 60)
     endwhile()
 endfunction()
