@@ -33,6 +33,16 @@ std::string in_manual(const std::string& option) {
     return text;
 }
 
+/// Every "--word" in a text.
+std::set<std::string> options_in(const std::string& text) {
+    const std::regex option("--[a-z][a-z-]*");
+    std::set<std::string> options;
+    for (std::sregex_iterator at(text.begin(), text.end(), option), end; at != end; ++at) {
+        options.insert(at->str());
+    }
+    return options;
+}
+
 }  // namespace
 
 TEST_CASE("the manual page of conduit names each verb and option", "[tools][docs]") {
@@ -56,16 +66,15 @@ TEST_CASE("the reference of the command line names each verb and option", "[tool
     }
 }
 
-CO_TEST_CASE("the manual page of conduitd names each option", "[tools][docs]") {
+CO_TEST_CASE("the manual and the reference name each option of conduitd", "[tools][docs]") {
     test::needs_processes();
     auto done = co_await run(command(CONDUITD, "--help"));
-    const std::string help = done.value().output;
-    const std::regex option("--[a-z-]+");
-    std::set<std::string> options;
-    for (std::sregex_iterator at(help.begin(), help.end(), option), end; at != end; ++at) {
-        options.insert(at->str());
-    }
-    const std::string page = text_of("docs/man/conduitd.8");
+    const std::set<std::string> options = options_in(done.value().output);
     CHECK(options.size() >= 9);
-    for (const std::string& each : options) CHECK_THAT(page, Catch::Contains(in_manual(each)));
+    const std::string manual = text_of("docs/man/conduitd.8");
+    for (const std::string& each : options) CHECK_THAT(manual, Catch::Contains(in_manual(each)));
+    const std::string reference = text_of("docs/reference/command-line.md");
+    const std::size_t chapter = reference.find("\n# conduitd\n");
+    REQUIRE(chapter != std::string::npos);
+    CHECK(options_in(reference.substr(chapter)) == options);
 }
