@@ -28,11 +28,16 @@ function(conduit_layer name)
         # The fuzzer sees which branches an input took; without one the counters go unread.
         target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
     endif()
-    if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
-        # Half the time. That each source includes what it needs shows in the other builds, and
-        # -Wshadow would see what is in other sources.
+    if(CONDUIT_COMPILE_TOGETHER)
+        # Half the time. That each source includes what it needs shows in the other builds,
+        # -Wshadow would see what is in other sources, and g++ takes each of these for a header.
+        # tests/tidy/kernel_symbols_test.cpp has to tell the objects that may call the kernel.
         set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
-        target_compile_options(${target} PRIVATE -Wno-shadow)
+        target_compile_options(${target} PRIVATE -Wno-shadow
+            $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+        set(alone ${sources})
+        list(FILTER alone INCLUDE REGEX "/backend/|/resolver.cpp$")
+        set_source_files_properties(${alone} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
     endif()
     target_include_directories(${target} PUBLIC
         "$<BUILD_INTERFACE:${build_include}>"
