@@ -36,16 +36,17 @@ std::error_code no_such_process() noexcept {
     return std::make_error_code(std::errc::no_such_process);
 }
 
-std::string text_of(const std::string& path) {
+result<std::string> text_of(const std::string& path) {
     std::string text;
     const unique_fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) return last_error();
     std::array<char, 1024> part{};
-    while (file) {
+    for (;;) {
         const ssize_t n = ::read(file.handle(), part.data(), part.size());
-        if (n <= 0) break;
+        if (n < 0) return last_error();
+        if (n == 0) return text;
         text.append(part.data(), static_cast<std::size_t>(n));
     }
-    return text;
 }
 
 std::string place_in_proc(std::int32_t pid) { return "/proc/" + std::to_string(pid); }
@@ -86,8 +87,9 @@ exit_status status_from(int waited) noexcept {
 std::optional<exit_status> status_of_zombie(std::int32_t pid) {
     constexpr std::size_t state = 0;
     constexpr std::size_t exit_code = 49;
-    const std::string stat = text_of(place_in_proc(pid) + "/stat");
-    const auto words = words_behind_name(stat);
+    const auto stat = text_of(place_in_proc(pid) + "/stat");
+    if (!stat) return std::nullopt;
+    const auto words = words_behind_name(*stat);
     if (words.size() <= exit_code || words[state] != "Z") return std::nullopt;
     const auto code = number_in<int>(words[exit_code]);
     if (!code) return std::nullopt;
@@ -137,22 +139,29 @@ void add_users_of_group(gid_t group, std::vector<std::uint32_t>& members) {
 
 }  // namespace
 
-std::optional<std::uint64_t> start_ticks_of(std::int32_t pid) {
+result<std::uint64_t> start_ticks_of(std::int32_t pid) {
     constexpr std::size_t start_time = 19;
-    const std::string stat = text_of(place_in_proc(pid) + "/stat");
-    const auto words = words_behind_name(stat);
-    if (words.size() <= start_time) return std::nullopt;
-    return number_in<std::uint64_t>(words[start_time]);
+    const auto stat = text_of(place_in_proc(pid) + "/stat");
+    if (stat.error() == std::errc::no_such_file_or_directory) return no_such_process();
+    if (!stat) return stat.error();
+    const auto words = words_behind_name(*stat);
+    if (words.size() <= start_time) return no_such_process();
+    const auto ticks = number_in<std::uint64_t>(words[start_time]);
+    if (!ticks) return no_such_process();
+    return *ticks;
 }
 
 result<process_identity> identity_of(std::int32_t pid) {
     process_identity found;
-    const auto boot = boot_id_in(text_of("/proc/sys/kernel/random/boot_id"));
+    const auto text = text_of("/proc/sys/kernel/random/boot_id");
+    const bool has_none = text.error() == std::errc::no_such_file_or_directory;
+    if (!text && !has_none) return text.error();
+    const auto boot = text ? boot_id_in(*text) : std::nullopt;
     if (!boot) return std::make_error_code(std::errc::not_supported);
     found.boot = *boot;
     if (pid == 0) return found;
     const auto ticks = start_ticks_of(pid);
-    if (!ticks) return no_such_process();
+    if (!ticks) return ticks.error();
     found.start_time = *ticks;
     return found;
 }

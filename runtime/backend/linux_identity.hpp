@@ -16,8 +16,9 @@
 
 namespace conduit::linux_identity {
 
-/// When a process began, in clock ticks since the host did; nothing once there is none.
-std::optional<std::uint64_t> start_ticks_of(std::int32_t pid);
+/// When a process began, in clock ticks since the host did. Fails with no_such_process once there
+/// is none.
+result<std::uint64_t> start_ticks_of(std::int32_t pid);
 
 /// These are as kernel says.
 result<process_identity> identity_of(std::int32_t pid);

@@ -45,11 +45,12 @@ std::optional<Number> number_in(std::string_view text) noexcept {
 }
 
 /// When a process began, since the host did.
-std::optional<clock::duration> start_of(std::int32_t pid) {
+result<clock::duration> start_of(std::int32_t pid) {
     const auto ticks = linux_identity::start_ticks_of(pid);
-    if (!ticks) return std::nullopt;
+    if (!ticks) return ticks.error();
     const auto count = static_cast<std::int64_t>(*ticks);
-    return std::chrono::nanoseconds(std::chrono::seconds(1)) * count / ::sysconf(_SC_CLK_TCK);
+    const std::chrono::nanoseconds second = std::chrono::seconds(1);
+    return clock::duration(second * count / ::sysconf(_SC_CLK_TCK));
 }
 
 clock::duration read_clock(clockid_t which) noexcept {
@@ -111,8 +112,9 @@ result<unique_fd> process_by_number(std::int32_t pid, clock::time_point seen) {
     unique_fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     if (!process) return last_error();
     const auto start = start_of(pid);
+    if (!start) return start.error();
     // It lives, so what was read was about it.
-    if (!start || has_ended(process)) return no_such_process();
+    if (has_ended(process)) return no_such_process();
     const clock::duration asleep = read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC);
     if (*start > seen.time_since_epoch() + asleep) return no_such_process();
     return process;
