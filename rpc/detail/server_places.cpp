@@ -12,7 +12,8 @@ std::shared_ptr<server_place> server_places::take(const std::shared_ptr<server_p
                                                   no_place& why) {
     server_places& all = *from;
     const std::lock_guard lock(all.mutex_);
-    why = all.no_room_for(user);
+    why = all.no_room();
+    if (!why.reached) why = all.no_room_for(user);
     if (why.reached) return nullptr;
     std::size_t* const of_user = user.empty() ? nullptr : &all.of_user_[user];
     auto taken = std::make_shared<server_place>(from, std::move(user), worker);
@@ -24,14 +25,17 @@ std::shared_ptr<server_place> server_places::take(const std::shared_ptr<server_p
     return taken;
 }
 
+no_place server_places::no_room() const {
+    no_place why;
+    if (connections_ < connections_max_) return why;
+    why.text = "there are " + std::to_string(connections_) + " connections, of at most " +
+               std::to_string(connections_max_) + " (connections_max)";
+    why.reached = limit::connections_max;
+    return why;
+}
+
 no_place server_places::no_room_for(const std::string& user) const {
     no_place why;
-    if (connections_ >= connections_max_) {
-        why.text = "there are " + std::to_string(connections_) + " connections, of at most " +
-                   std::to_string(connections_max_) + " (connections_max)";
-        why.reached = limit::connections_max;
-        return why;
-    }
     const auto found = of_user_.find(user);
     if (found == of_user_.end() || found->second < per_user_max_) return why;
     why.text = user + " has " + std::to_string(found->second) + " connections, of at most " +
@@ -76,6 +80,18 @@ server_place::~server_place() {
     if (user_.empty()) return;
     const auto found = of_->of_user_.find(user_);
     if (--found->second == 0) of_->of_user_.erase(found);
+}
+
+bool server_place::move_to(std::string user, no_place& why) {
+    if (user_.empty() || user == user_) return true;
+    const std::lock_guard lock(of_->mutex_);
+    why = of_->no_room_for(user);
+    if (why.reached) return false;
+    ++of_->of_user_[user];
+    const auto found = of_->of_user_.find(user_);
+    if (--found->second == 0) of_->of_user_.erase(found);
+    user_ = std::move(user);
+    return true;
 }
 
 void server_place::greeted() noexcept {

@@ -66,6 +66,7 @@ private:
         std::size_t strangers = 0;
     };
 
+    no_place no_room() const;
     no_place no_room_for(const std::string& user) const;
 
     const std::size_t connections_max_;
@@ -91,6 +92,9 @@ public:
     /// Who connected, for people; empty where nobody knows.
     const std::string& user() const noexcept { return user_; }
     bool is_stranger() const noexcept { return is_stranger_; }
+    /// It is another one's: who connected has handed the socket on. False, and nothing is changed,
+    /// where that one has no place left; `why` says so. A place of nobody known stays so.
+    bool move_to(std::string user, no_place& why);
     /// Who has it has said who he is.
     void greeted() noexcept;
 

@@ -210,6 +210,11 @@ task<void> server_state::talk(session_position self, task<result<any_stream>> op
         tell_no(opened(std::move(*stream)), self->pushed_out);
     }
     if (!may_call) co_return;
+    std::string no_room = co_await count_for_sender(*self, *stream);
+    if (!no_room.empty()) {
+        turn_down(opened(std::move(*stream)), self->name, std::move(no_room));
+        co_return;
+    }
     connection_terms terms(each_);
     terms.user = limits_->user(self->place->user());
     terms.statistics = statistics_.get();
@@ -252,6 +257,15 @@ bool server_state::is_welcome(const credentials& who, any_stream& stream) const 
 void server_state::refuse_user(const std::string& where, const credentials& who) {
     ++counters_.refused;
     lines_.warn(where + ": user " + std::to_string(who.uid) + " may not call here");
+}
+
+/// A connection that a matchmaker handed over is no longer its user's. Yields why there is no room.
+task<std::string> server_state::count_for_sender(session& of, any_stream& stream) {
+    auto who = co_await stream.peer_credentials();
+    no_place why;
+    if (!who || of.place->move_to("user " + std::to_string(who->uid), why)) co_return std::string();
+    statistics_->hit(*why.reached);
+    co_return std::move(why.text);
 }
 
 void server_state::met(session_position self) noexcept {

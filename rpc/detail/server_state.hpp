@@ -127,6 +127,7 @@ private:
     task<void> live(session_position self, task<result<any_stream>> opening);
     task<void> talk(session_position self, task<result<any_stream>> opening);
     task<bool> check_sender(session& of, any_stream& stream);
+    task<std::string> count_for_sender(session& of, any_stream& stream);
     task<void> say_no(task<result<any_stream>> opening, std::string why);
     void met(session_position self) noexcept;
     void gone(session_position self) noexcept;

@@ -44,6 +44,34 @@ TEST_CASE("a place is one of all, of its user's and of its worker's, until it is
     REQUIRE(places->connections() == 2);
 }
 
+TEST_CASE("a place that was handed on is one of another user's, if that one has one left",
+          "[rpc][server]") {
+    const auto options = server_options().connections_max(3).connections_per_user_max(1);
+    const auto places = std::make_shared<server_places>(options, 1);
+    no_place why;
+    auto first = server_places::take(places, "user 1", 0, why);
+    const bool moved = first->move_to("user 2", why);
+    auto second = server_places::take(places, "user 1", 0, why);
+    const bool moved_too = second->move_to("user 2", why);
+    const std::string text = why.text;
+    const auto reached = why.reached;
+    const std::string stays = second->user();
+    first.reset();
+    const bool moved_then = second->move_to("user 2", why);
+    auto unknown = server_places::take(places, "", 0, why);
+    const bool moved_nobody = unknown->move_to("user 2", why);
+    REQUIRE(moved);
+    REQUIRE_FALSE(moved_too);
+    REQUIRE(text == "user 2 has 1 connections, of at most 1 (connections_per_user_max)");
+    REQUIRE(reached == limit::connections_per_user_max);
+    REQUIRE(stays == "user 1");
+    REQUIRE(moved_then);
+    REQUIRE(second->user() == "user 2");
+    REQUIRE(moved_nobody);
+    REQUIRE(unknown->user().empty());
+    REQUIRE(places->connections() == 2);
+}
+
 TEST_CASE("who has greeted is no stranger, and where most are is known", "[rpc][server]") {
     const auto places = std::make_shared<server_places>(server_options().strangers_max(2), 2);
     no_place why;
