@@ -15,6 +15,7 @@
 #include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
 
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -57,6 +58,12 @@ std::string program_of(std::int32_t pid) {
     std::string line;
     std::getline(name, line);
     return line;
+}
+
+/// Of a process by its pidfd.
+bool has_ended(const unique_fd& process) {
+    pollfd asked{process.native().value(), POLLIN, 0};
+    return ::poll(&asked, 1, 0) > 0;
 }
 
 rpc::matchmaker_address place_of(const options& given) {
@@ -129,7 +136,8 @@ task<void> matchmaker_daemon::take_over() {
     auto other = co_await unix_stream::connect(place_.path());
     if (!other) co_return;
     auto process = other->peer_process();
-    if (!process) co_return;
+    // The socket of one that used io_uring goes on listening for a moment.
+    if (!process || has_ended(*process)) co_return;
     auto who = other->connected_by();
     if (!who || program_of(who->pid) != "conduitd") {
         throw unavailable(place_.text() + ": it is no conduitd that listens there");
