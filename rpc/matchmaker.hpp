@@ -135,7 +135,8 @@ public:
     task<found_instances> list(name_pattern pattern, std::optional<index_key> after,
                                std::uint32_t most);
     task<matchmaker_status> status();
-    /// Who waits for what.
+    /// Who waits for what, in the order in which they came. What changes meanwhile may be in it or
+    /// not.
     task<std::vector<waiting_client>> waits();
 
     /// Whether the matchmaker answers, as far as is known.

@@ -43,6 +43,8 @@ struct found_instances {
     answer_source source = answer_source::live;
     std::chrono::milliseconds age{0};  // since it was so; 0 where the source is live
     std::vector<instance> instances;
+    /// How many more there are, for which this answer has no room.
+    std::uint32_t left_out = 0;
 };
 
 /// An announcement that was taken up.
@@ -84,6 +86,7 @@ struct waiting_client {
     std::int32_t pid = 0;
     std::uint32_t uid = 0;
     std::chrono::milliseconds since{0};
+    std::uint64_t number = 0;  // greater than that of each who came before
 };
 
 /// How the matchmaker is.
@@ -108,9 +111,10 @@ public:
     /// One's own is not found any more; it stays, as leaving, until the connection ends.
     virtual task<table_position> withdraw(instance_id id) = 0;
 
-    /// Who offers it now.
+    /// Who offers it now. An answer has room for 2 MiB of them, and says how many it leaves out.
     virtual task<found_instances> lookup(instance_query query) = 0;
-    /// At most `most` (1 to 256) of all there is, by name and then by id, from behind `after`.
+    /// At most `most` (1 to 256) of all there is, by name and then by id, from behind `after`. One
+    /// that leaves some out, for want of room, goes on behind its last like every page.
     virtual task<found_instances> list(name_pattern pattern, std::optional<index_key> after,
                                        std::uint32_t most) = 0;
     /// Waits until somebody offers it, for as long as the call's deadline allows.
@@ -127,12 +131,14 @@ public:
     virtual task<void> report_unreachable(instance_id id) = 0;
 
     virtual task<matchmaker_status> status() = 0;
-    virtual task<std::vector<waiting_client>> waits() = 0;
+    /// In the order in which they came, at most `most` (up to 1,024; 0 means so many) of those
+    /// whose number is greater than `after`. Where none are left there are none.
+    virtual task<std::vector<waiting_client>> waits(std::uint64_t after, std::uint32_t most) = 0;
 };
 CONDUIT_INTERFACE(matchmaker_interface, "conduit.matchmaker", (announce, offer),
                   (update, id, update), (withdraw, id), (lookup, query),
                   (list, pattern, after, most), (find, query), (connect, query),
-                  (watch, pattern, from), (report_unreachable, id), status, waits)
+                  (watch, pattern, from), (report_unreachable, id), status, (waits, after, most))
 
 constexpr auto conduit_methods(contract<matchmaker_interface>) {
     return methods(method<&matchmaker_interface::announce>().text(

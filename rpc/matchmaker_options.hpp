@@ -50,6 +50,11 @@ public:
     matchmaker_options& bytes_max(std::size_t per_user, std::size_t all) noexcept {
         return limit(detail::registry_resource::bytes, per_user, all);
     }
+    /// Descriptors that it has open for somebody: on the way to an address that is announced or
+    /// connected to, and in answers that are not sent yet; 1,024, and 8,192 in all.
+    matchmaker_options& handles_max(std::size_t per_user, std::size_t all) noexcept {
+        return limit(detail::registry_resource::handles, per_user, all);
+    }
     /// How many changes are remembered for watches that resume; 4,096, in at most 4 MiB.
     matchmaker_options& history_max(std::size_t changes) noexcept {
         limits_.history_changes_max(changes);

@@ -3,6 +3,7 @@
 
 #include <conduit/channels/detail/quoted.hpp>
 #include <conduit/channels/tcp_stream.hpp>
+#include <conduit/rpc/detail/own_shortage.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/socket_address.hpp>
 #include <conduit/runtime/within.hpp>
@@ -21,7 +22,14 @@ std::string text_of(clock::duration limit) {
     return fmt::format("not within {} ms (accept_within)", ms);
 }
 
+fault cannot_look(const address& where, std::error_code why) {
+    return fault(status::resource_exhausted,
+                 fmt::format("the matchmaker cannot look who is at {}: {}",
+                             quoted(to_string(where)), why.message()));
+}
+
 fault not_reached(const address& where, std::error_code why, clock::duration limit) {
+    if (is_own_shortage(why)) return cannot_look(where, why);
     const stop_reason stopped = current_context().why_stopped();
     const status code = stopped == stop_reason::timed_out   ? status::deadline_exceeded
                         : stopped == stop_reason::cancelled ? status::cancelled
@@ -31,12 +39,13 @@ fault not_reached(const address& where, std::error_code why, clock::duration lim
 }
 
 /// Only an address of this host can be bound to; port 0 takes nobody's.
-bool is_of_this_host(socket_address where) {
+result<void> bind_to_any_port(socket_address where) {
     const auto family = where.get_family() == socket_address::family::ipv4 ? socket_family::ipv4
                                                                            : socket_family::ipv6;
     kernel& here = current_kernel();
     auto socket = here.make_socket(family, socket_kind::stream);
-    return socket && here.bind(*socket, where);
+    if (!socket) return socket.error();
+    return here.bind(*socket, where);
 }
 
 result<void, fault> check_host(const address& where) {
@@ -53,7 +62,9 @@ result<void, fault> check_host(const address& where) {
                      fmt::format("{}: the host of an announced address is a number, or localhost",
                                  quoted(to_string(where))));
     }
-    if (is_of_this_host(*numeric)) return {};
+    const auto bound = bind_to_any_port(*numeric);
+    if (bound) return {};
+    if (is_own_shortage(bound.error())) return cannot_look(where, bound.error());
     return fault(status::invalid_argument,
                  fmt::format("{}: this is no address of this host", quoted(to_string(where))));
 }
@@ -97,6 +108,9 @@ task<result<void, fault>> probe_announced(address where, std::uint32_t owner,
     if (own.kind() == address_kind::unix_socket) co_return co_await check_unix(own, owner, limit);
     auto connecting = tcp_stream::connect(own.host(), own.service());
     auto stream = co_await within(limit, std::move(connecting));
+    // Here it is the ports of this host that all are taken.
+    const bool has_no_port = stream.error() == std::errc::address_not_available;
+    if (has_no_port) co_return cannot_look(own, stream.error());
     if (!stream) co_return not_reached(own, stream.error(), limit);
     co_return result<void, fault>();
 }

@@ -21,7 +21,8 @@ namespace conduit::rpc::detail {
 
 /// Waits until a process of user `owner` has been reached at a unix: address, for at most `limit`.
 /// Fails with permission_denied where another user listens, with unavailable where nobody does or
-/// the time is over, and with deadline_exceeded or cancelled where the task was ended.
+/// the time is over, with resource_exhausted where this process has no descriptor or memory left to
+/// look, and with deadline_exceeded or cancelled where the task was ended.
 task<result<unix_stream, fault>> connect_to_announced(address where, std::uint32_t owner,
                                                       clock::duration limit);
 

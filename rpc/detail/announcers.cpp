@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/rpc/detail/announcers.hpp>
 
+#include <conduit/rpc/detail/chance.hpp>
+#include <conduit/rpc/detail/own_shortage.hpp>
 #include <conduit/rpc/fault.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/io_handle.hpp>
@@ -23,6 +25,11 @@ using namespace std::chrono_literals;
 /// A process that dies closes its connection before it has ended.
 constexpr clock::duration dying_time = 20ms;
 
+[[noreturn]] void refuse_unwatched(std::error_code why) {
+    throw fault(is_own_shortage(why) ? status::resource_exhausted : status::unavailable,
+                "the process that announces cannot be watched: " + why.message());
+}
+
 instance_owner owner_behind(const peer_link& link) {
     if (!link.peer()) {
         throw fault(status::permission_denied,
@@ -31,13 +38,14 @@ instance_owner owner_behind(const peer_link& link) {
     instance_owner owner;
     owner.uid = link.peer()->uid;
     owner.pid = link.peer()->pid;
-    // Of a process that this one cannot see by a number, as in another container, there is none.
     auto identity = current_kernel().identity_of(owner.pid);
-    if (!identity) throw fault(status::unavailable, "the process that announces has ended");
+    if (!identity) refuse_unwatched(identity.error());
     owner.boot = identity->boot;
-    owner.start_time = identity->start_time;
+    owner.start_time = has_number(owner) ? identity->start_time : seed_from_kernel();
     return owner;
 }
+
+result<unique_fd> no_process() { return std::make_error_code(std::errc::not_supported); }
 
 }  // namespace
 
@@ -59,13 +67,9 @@ announcer* announcers::find(const peer_link& link) noexcept {
 announcer& announcers::of(const std::shared_ptr<peer_link>& link) {
     if (announcer* known = find(*link)) return *known;
     const instance_owner owner = owner_behind(*link);
-    auto process = link->peer_process();
+    auto process = has_number(owner) ? link->peer_process() : no_process();
     const bool cannot_say = process.error() == std::errc::not_supported;
-    if (!process && !cannot_say) {
-        throw fault(status::unavailable,
-                    fmt::format("the process that announces cannot be watched: {}",
-                                process.error().message()));
-    }
+    if (!process && !cannot_say) refuse_unwatched(process.error());
     auto made = std::make_unique<announcer>();
     made->link = link;
     made->owner = owner;
@@ -87,6 +91,11 @@ void announcers::remove(instance_id id) {
     if (found == by_instance_.end()) return;
     found->second->instances.erase(id);
     by_instance_.erase(found);
+}
+
+bool announcers::is_heard(instance_id id) const noexcept {
+    const auto found = by_instance_.find(id);
+    return found != by_instance_.end() && found->second->missed < bears_.suspect_after;
 }
 
 void announcers::stop() noexcept { watches_.request_stop(); }

@@ -61,8 +61,9 @@ public:
     announcers& operator=(const announcers&) = delete;
     ~announcers() = default;
 
-    /// The one behind a connection. Throws permission_denied where it cannot be said which process
-    /// that is, and unavailable where it has ended.
+    /// The one behind a connection. Throws permission_denied where it cannot be said whose that is,
+    /// unavailable where its process has ended, and resource_exhausted where this one has no
+    /// descriptor left to watch it.
     announcer& of(const std::shared_ptr<peer_link>& link);
     /// Null where nothing was announced over it.
     announcer* find(const peer_link& link) noexcept;
@@ -71,6 +72,8 @@ public:
     /// It is another one's, or gone.
     void remove(instance_id id);
     std::size_t size() const noexcept { return by_link_.size(); }
+    /// Whether the process behind an instance is none that does not answer.
+    bool is_heard(instance_id id) const noexcept;
     const std::map<instance_id, announcer*>& instances() const noexcept { return by_instance_; }
 
     /// Tells of nobody any more.
@@ -90,6 +93,10 @@ private:
 
     task_group watches_;  // use what is above
 };
+
+/// Whether its process has a number here. One of another PID namespace has none, and is known by
+/// its connection alone: what is in place of its start time is a number that no other one has.
+inline bool has_number(const instance_owner& owner) noexcept { return owner.pid > 0; }
 
 /// "killed by signal 9", "exited with code 1"; empty where the kernel does not say.
 std::string how_ended(const unique_fd& process, std::int32_t pid);

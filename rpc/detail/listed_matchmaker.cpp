@@ -166,7 +166,8 @@ task<matchmaker_status> listed_matchmaker::status() {
     co_return said;
 }
 
-task<std::vector<waiting_client>> listed_matchmaker::waits() {
+task<std::vector<waiting_client>> listed_matchmaker::waits(std::uint64_t /*after*/,
+                                                           std::uint32_t /*most*/) {
     co_return std::vector<waiting_client>();
 }
 

@@ -49,7 +49,7 @@ public:
     stream<watch_event> watch(name_pattern pattern, std::optional<table_position> from) override;
     task<void> report_unreachable(instance_id id) override;
     task<matchmaker_status> status() override;
-    task<std::vector<waiting_client>> waits() override;
+    task<std::vector<waiting_client>> waits(std::uint64_t after, std::uint32_t most) override;
 
 private:
     using table = std::map<index_key, instance>;

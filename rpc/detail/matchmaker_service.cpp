@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 /// Over TCP nobody knows who calls: all of them are one user, whom no host has.
 constexpr std::uint32_t user_over_tcp = 0xffff'fffe;
 constexpr std::uint32_t page_most = 256;
+constexpr std::uint32_t waits_most = 1024;
 constexpr std::size_t watch_page = 64;
 /// Of instances in one answer, so that it fits into what clients take by default.
 constexpr std::size_t answer_bytes_max = std::size_t{2} * 1024 * 1024;
@@ -82,6 +83,7 @@ public:
 
     waiting_client told() const {
         waiting_client now = who_;
+        now.number = id_;
         now.since = milliseconds_since(since_);
         return now;
     }
@@ -117,12 +119,12 @@ matchmaker_service::matchmaker_service(const matchmaker_options& options, std::u
                                        const announce_policy& policy)
     : accept_within_(options.accept_within()),
       confirm_within_(options.confirm_within()),
-      ping_every_(options.ping_every()),
-      gone_after_(options.gone_after()),
       since_(clock::now()),
       own_uid_(current_kernel().effective_user()),
       table_(epoch, own_uid_, options.limits(), policy),
+      handles_(options.limits()),
       dice_(seed_from_kernel()),
+      reach_(options.ping_every(), options.gone_after()),
       announcers_(*this,
                   patience{options.ping_every(), options.suspect_after(), options.gone_after()}),
       tasks_(scheduler::current().guests().group_context()) {}
@@ -156,6 +158,10 @@ task<announcement> matchmaker_service::announce(instance_offer offer) {
     const instance_owner owner = announcers_.of(who.link).owner;
     auto checked = table_.check(owner, own);
     if (!checked) throw checked.error();
+    auto room = table_.check_room(owner, own);
+    if (!room) throw room.error();
+    const auto place = handles_.take(owner.uid);
+    if (!place) throw place.error();
     auto is_own =
         co_await check_announced(address::parse(own.address).value(), owner.uid, accept_within_);
     if (!is_own) throw is_own.error();
@@ -166,7 +172,10 @@ task<announcement> matchmaker_service::announce(instance_offer offer) {
     const std::string where = own.address;
     auto announced = table_.announce(owner, std::move(own));
     if (!announced) throw announced.error();
-    if (announced->replaced) announcers_.remove(*announced->replaced);
+    if (announced->replaced) {
+        announcers_.remove(*announced->replaced);
+        reach_.forget(*announced->replaced);
+    }
     announcers_.add(by, announced->id);
     settle();
     announcement answer;
@@ -217,6 +226,7 @@ found_instances matchmaker_service::answer(const found_in_table& found) const {
         if (bytes > answer_bytes_max) break;
         told.instances.push_back(*one);
     }
+    told.left_out = static_cast<std::uint32_t>(found.instances.size() - told.instances.size());
     return told;
 }
 
@@ -286,7 +296,7 @@ task<std::optional<unix_stream>> matchmaker_service::try_connect(instance_ptr to
         co_return std::move(*stream);
     }
     const fault why = stream.error();
-    if (why.code() == status::cancelled || why.code() == status::deadline_exceeded) throw why;
+    if (why.code() != status::unavailable && why.code() != status::permission_denied) throw why;
     not_reached(*own, why);
     co_return std::nullopt;
 }
@@ -313,6 +323,8 @@ task<connected_instance> matchmaker_service::connect(instance_query query) {
                         fmt::format("'{}' is offered over TCP only", own.name));
         }
         while (const instance_ptr chosen = choose(there)) {
+            auto place = handles_.take(who.uid);
+            if (!place) throw place.error();
             auto stream = co_await try_connect(chosen);
             if (stream) {
                 auto handle = stream->detach();
@@ -321,6 +333,7 @@ task<connected_instance> matchmaker_service::connect(instance_query query) {
                 made.at = table_.at();
                 made.who = *chosen;
                 made.stream = std::move(*handle);
+                handles_.hand_over(std::move(*place), who.link);
                 co_return made;
             }
             std::erase(there, chosen);
@@ -368,22 +381,32 @@ task<matchmaker_status> matchmaker_service::status() {
     told.counts["changes_queued"] = now.changes_queued;
     told.counts["changes_remembered"] = now.changes_remembered;
     told.counts["watch_overflows"] = now.watch_overflows;
-    told.counts["refused"] = now.refused;
+    told.counts["refused"] = now.refused + handles_.refused();
+    told.counts["handles"] = handles_.taken();
     told.counts["announcers"] = announcers_.size();
-    told.counts["unreached"] = unreached_.size();
+    told.counts["unreached"] = reach_.unreached();
     for (const auto& [reason, times] : gone_) {
         told.counts[fmt::format("gone_{}", to_string(reason))] = times;
     }
     co_return told;
 }
 
-task<std::vector<waiting_client>> matchmaker_service::waits() {
+task<std::vector<waiting_client>> matchmaker_service::waits(std::uint64_t after,
+                                                            std::uint32_t most) {
+    const std::uint64_t behind = after;
+    const std::size_t room = most == 0 ? waits_most : most;
+    if (room > waits_most) {
+        throw fault(
+            status::invalid_argument,
+            fmt::format("a page has at most {} who wait, this one has {}", waits_most, most));
+    }
     const call_info& call = co_await this_call();
     const caller_known who = caller_of(call);
     const bool sees_all = who.uid == root_user || who.uid == own_uid_;
     std::vector<waiting_client> told;
-    for (const auto& [id, place] : waiting_) {
-        waiting_client one = place->told();
+    for (auto at = waiting_.upper_bound(behind); at != waiting_.end(); ++at) {
+        if (told.size() == room) break;
+        waiting_client one = at->second->told();
         if (sees_all || one.uid == who.uid) told.push_back(std::move(one));
     }
     co_return told;
@@ -411,6 +434,7 @@ std::size_t matchmaker_service::use_policy(const announce_policy& policy) {
     for (const instance_id id : known) {
         if (table_.find(id) == nullptr) announcers_.remove(id);
     }
+    forget_gone();
     settle();
     return removed;
 }
@@ -419,6 +443,7 @@ void matchmaker_service::stop() noexcept {
     stopped_ = true;
     announcers_.stop();
     tasks_.request_stop();
+    reach_.stop();
     for (const auto& [id, place] : waiting_) place->served.set();
     for (const auto& [id, place] : watching_) place->readable.set();
 }

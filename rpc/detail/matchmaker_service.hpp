@@ -10,8 +10,11 @@
 #include <conduit/rpc/detail/announce_policy.hpp>
 #include <conduit/rpc/detail/announcers.hpp>
 #include <conduit/rpc/detail/chance.hpp>
+#include <conduit/rpc/detail/handle_ledger.hpp>
 #include <conduit/rpc/detail/log_limit.hpp>
+#include <conduit/rpc/detail/reach_table.hpp>
 #include <conduit/rpc/detail/registry.hpp>
+#include <conduit/rpc/detail/token_bucket.hpp>
 #include <conduit/rpc/matchmaker_interface.hpp>
 #include <conduit/rpc/matchmaker_options.hpp>
 #include <conduit/runtime/event.hpp>
@@ -49,7 +52,7 @@ public:
     stream<watch_event> watch(name_pattern pattern, std::optional<table_position> from) override;
     task<void> report_unreachable(instance_id id) override;
     task<matchmaker_status> status() override;
-    task<std::vector<waiting_client>> waits() override;
+    task<std::vector<waiting_client>> waits(std::uint64_t after, std::uint32_t most) override;
 
     /// Takes up what a predecessor knew, as far as its processes live, before anything is served.
     registry_adopted adopt(registry_snapshot from);
@@ -76,12 +79,6 @@ private:
     };
     class wait_place;
     class watch_place;
-    /// An instance that nobody reached.
-    struct unreached {
-        unsigned failures = 0;
-        bool is_asked = false;  // at this moment
-        clock::time_point last;
-    };
 
     static caller_known caller_of(const call_info& call);
     announcer& announcer_of(const caller_known& who);
@@ -99,8 +96,12 @@ private:
 
     void not_reached(const instance& which, const fault& why);
     void reached(instance_id id);
-    task<void> probe(instance_ptr which);
-    task<void> probe_unreached();
+    bool may_report(std::uint32_t uid);
+    task<void> look_at(instance_ptr which);
+    void begin_looks();
+    task<void> keep_looking();
+    void want_looks();
+    void forget_gone() noexcept;
     task<void> watch_unconfirmed(instance_owner owner, std::vector<instance_id> ids);
     task<void> expire();
     void remove(instance_id id, gone_reason reason, std::string detail);
@@ -110,19 +111,20 @@ private:
 
     clock::duration accept_within_;
     clock::duration confirm_within_;
-    clock::duration ping_every_;
-    unsigned gone_after_;
     clock::time_point since_;
     std::uint32_t own_uid_;
     registry table_;
+    handle_ledger handles_;
     chance dice_;
     std::map<waiter_id, wait_place*> waiting_;
     std::map<watch_id, watch_place*> watching_;
-    std::map<instance_id, unreached> unreached_;
+    reach_table reach_;
     std::map<std::string, std::uint64_t> counts_;
     std::map<gone_reason, std::uint64_t> gone_;
     bool stopped_ = false;
-    bool probes_ = false;
+    std::map<std::uint32_t, token_bucket> reports_;  // by user
+    bool looks_ = false;
+    event looks_changed_;  // some are due, or there is room for more
     event changed_;
     log_limit lines_;
 

@@ -133,7 +133,16 @@ task<matchmaker_status> matchmaker_verbs::ask_status(ptr of) {
 task<std::vector<waiting_client>> matchmaker_verbs::ask_waits(ptr of) {
     const ptr self = std::move(of);
     const matchmaker_link_ptr there = co_await self->source_->reach();
-    co_return co_await there->object().waits();
+    std::vector<waiting_client> all;
+    std::uint64_t last = 0;
+    for (;;) {
+        std::vector<waiting_client> some = co_await there->object().waits(last, 0);
+        if (some.empty()) co_return all;
+        all.insert(all.end(), some.begin(), some.end());
+        // One that knows no pages says all at once, and numbers nobody.
+        if (some.back().number <= last) co_return all;
+        last = some.back().number;
+    }
 }
 
 task<found_instances> matchmaker_verbs::find(ptr of, instance_query query) {

@@ -53,6 +53,13 @@ std::span<const unique_fd> out_buffer::handles() const noexcept {
     return attached_->front().handles;
 }
 
+std::size_t out_buffer::handles_queued() const noexcept {
+    if (attached_ == nullptr) return 0;
+    std::size_t all = 0;
+    for (const attached& each : *attached_) all += each.handles.size();
+    return all;
+}
+
 void out_buffer::sent(std::size_t bytes) noexcept {
     const bool with_handles = bytes > 0 && !handles().empty();
     left_ = left_.subspan(bytes);

@@ -83,6 +83,8 @@ public:
     std::span<const std::byte> next() const noexcept;
     /// The handles that go with the first of them.
     std::span<const unique_fd> handles() const noexcept;
+    /// How many wait to be sent.
+    std::size_t handles_queued() const noexcept;
     /// So many of next() were sent; the handles with them.
     void sent(std::size_t bytes) noexcept;
 

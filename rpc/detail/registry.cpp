@@ -76,18 +76,33 @@ bool registry::has_name(std::uint32_t uid, const std::string& name) const {
 
 // --- what it costs ------------------------------------------------------------------------------
 
-std::string registry::charge(std::uint32_t uid, bool is_new_name, std::size_t bytes) {
-    const std::size_t names = is_new_name ? 1 : 0;
+/// Of what is not there yet.
+result<void, fault> registry::charge(std::uint32_t uid, const instance_offer& offer) {
+    const std::size_t there = index_.of_name(offer.name).size();
+    if (there >= instances_per_name_max_) {
+        ++refused_per_name_;
+        return fault(status::resource_exhausted,
+                     fmt::format("'{}' has {} instances, of at most {} (instances_per_name_max)",
+                                 offer.name, there, instances_per_name_max_));
+    }
+    const std::size_t names = has_name(uid, offer.name) ? 0 : 1;
     std::string why = shares_.take(uid, registry_resource::names, names);
-    if (!why.empty()) return why;
+    if (!why.empty()) return fault(status::resource_exhausted, why);
     why = shares_.take(uid, registry_resource::instances, 1);
     if (why.empty()) {
-        why = shares_.take(uid, registry_resource::bytes, bytes);
-        if (why.empty()) return why;
+        why = shares_.take(uid, registry_resource::bytes, bytes_of(offer));
+        if (why.empty()) return {};
         shares_.give_back(uid, registry_resource::instances, 1);
     }
     shares_.give_back(uid, registry_resource::names, names);
-    return why;
+    return fault(status::resource_exhausted, why);
+}
+
+/// Of what is not there any more.
+void registry::give_back(std::uint32_t uid, const instance_offer& offer) noexcept {
+    shares_.give_back(uid, registry_resource::bytes, bytes_of(offer));
+    shares_.give_back(uid, registry_resource::instances, 1);
+    if (!has_name(uid, offer.name)) shares_.give_back(uid, registry_resource::names, 1);
 }
 
 result<void, fault> registry::charge_instead(std::uint32_t uid, std::size_t old_bytes,
@@ -131,17 +146,16 @@ result<announced_instance, fault> registry::announce(const instance_owner& owner
     return announced_instance{at(), id, std::nullopt, false};
 }
 
+result<void, fault> registry::check_room(const instance_owner& owner, const instance_offer& offer) {
+    if (at_address(offer) != nullptr) return {};  // whose place it takes
+    auto charged = charge(owner.uid, offer);
+    if (charged) give_back(owner.uid, offer);
+    return charged;
+}
+
 result<void, fault> registry::insert(instance added) {
-    const std::size_t there = index_.of_name(added.offer.name).size();
-    if (there >= instances_per_name_max_) {
-        ++refused_per_name_;
-        return fault(status::resource_exhausted,
-                     fmt::format("'{}' has {} instances, of at most {} (instances_per_name_max)",
-                                 added.offer.name, there, instances_per_name_max_));
-    }
-    const std::uint32_t uid = added.owner.uid;
-    std::string why = charge(uid, !has_name(uid, added.offer.name), bytes_of(added.offer));
-    if (!why.empty()) return fault(status::resource_exhausted, why);
+    auto charged = charge(added.owner.uid, added.offer);
+    if (!charged) return charged;
     instance_ptr made = make(added);
     index_.insert(made);
     publish(change_kind::announced, gone_reason::none, std::move(made));
@@ -219,11 +233,8 @@ bool registry::recover(instance_id id) {
 bool registry::remove(instance_id id, gone_reason reason, std::string detail) {
     const instance_ptr known = index_.find(id);
     if (known == nullptr) return false;
-    const std::uint32_t uid = known->owner.uid;
     index_.erase(id);
-    shares_.give_back(uid, registry_resource::bytes, bytes_of(known->offer));
-    shares_.give_back(uid, registry_resource::instances, 1);
-    if (!has_name(uid, known->offer.name)) shares_.give_back(uid, registry_resource::names, 1);
+    give_back(known->owner.uid, known->offer);
     publish(change_kind::gone, reason, known, std::move(detail));
     return true;
 }

@@ -91,6 +91,8 @@ public:
     /// Whether announce() would be refused for what is offered, or by whom; with the offer brought
     /// into the form that it has in the table.
     result<void, fault> check(const instance_owner& owner, instance_offer& offer) const;
+    /// Whether announce() would be refused for a limit.
+    result<void, fault> check_room(const instance_owner& owner, const instance_offer& offer);
     /// Changes one's own. What is so already is no change.
     result<table_position, fault> update(const instance_owner& owner, instance_id id,
                                          instance_update update);
@@ -153,7 +155,8 @@ private:
     instance_ptr at_address(const instance_offer& offer) const;
     bool has_name(std::uint32_t uid, const std::string& name) const;
 
-    std::string charge(std::uint32_t uid, bool is_new_name, std::size_t bytes);
+    result<void, fault> charge(std::uint32_t uid, const instance_offer& offer);
+    void give_back(std::uint32_t uid, const instance_offer& offer) noexcept;
     result<void, fault> charge_instead(std::uint32_t uid, std::size_t old_bytes,
                                        std::size_t new_bytes);
     result<announced_instance, fault> confirm(const instance_ptr& known, instance_offer offer);

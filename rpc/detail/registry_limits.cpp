@@ -10,6 +10,7 @@ std::string_view to_string(registry_resource what) noexcept {
         case registry_resource::watches: return "watches";
         case registry_resource::waiters: return "waiters";
         case registry_resource::bytes: return "bytes";
+        case registry_resource::handles: return "handles";
     }
     return "unknown";
 }

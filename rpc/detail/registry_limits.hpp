@@ -15,8 +15,8 @@
 namespace conduit::rpc::detail {
 
 /// What users take of the table.
-enum class registry_resource : std::uint8_t { names, instances, watches, waiters, bytes };
-inline constexpr std::size_t registry_resources = 5;
+enum class registry_resource : std::uint8_t { names, instances, watches, waiters, bytes, handles };
+inline constexpr std::size_t registry_resources = 6;
 
 /// "names".
 std::string_view to_string(registry_resource what) noexcept;
@@ -30,7 +30,7 @@ struct resource_limit {
 class registry_limits {
 public:
     /// Of names 256 a user, 131,072 in all; of instances 1,024 and 262,144; of watches 256 and
-    /// 16,384; of waiters 1,024 and 65,536; of bytes 4 MiB and 512 MiB.
+    /// 16,384; of waiters 1,024 and 65,536; of bytes 4 MiB and 512 MiB; of handles 1,024 and 8,192.
     registry_limits& most(registry_resource what, resource_limit limit) noexcept {
         most_[static_cast<std::size_t>(what)] = limit;
         return *this;
@@ -74,7 +74,8 @@ private:
                                                           {1024, 262'144},
                                                           {256, 16'384},
                                                           {1024, 65'536},
-                                                          {4 * mebibyte, 512 * mebibyte}}};
+                                                          {4 * mebibyte, 512 * mebibyte},
+                                                          {1024, 8192}}};
     std::size_t instances_per_name_max_ = 1024;
     std::size_t history_changes_max_ = 4096;
     std::size_t history_bytes_max_ = 4 * mebibyte;

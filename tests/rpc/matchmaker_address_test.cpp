@@ -3,10 +3,10 @@
 
 #include "../skip.hpp"
 #include "../support/co_test.hpp"
+#include "../support/queries.hpp"
 #include "../support/temp_dir.hpp"
 
 #include <conduit/runtime/backend/kernel.hpp>
-#include <conduit/runtime/scheduler.hpp>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,8 +74,6 @@ public:
     std::string path;
 };
 
-bool is_real() { return scheduler::current().backend_name() != "sim"; }
-
 std::string trouble_with(std::string_view text) {
     auto parsed = rpc::matchmaker_address::parse(text);
     return parsed ? std::string() : std::string(parsed.error().text());
@@ -109,7 +107,7 @@ CO_TEST_CASE("what is no place for a matchmaker is refused in words", "[rpc][mat
 }
 
 CO_TEST_CASE("the variable says where, and what is wrong with it", "[rpc][matchmaker]") {
-    if (!is_real()) co_return test::skip("a simulation has no environment");
+    if (!test::is_real()) co_return test::skip("a simulation has no environment");
     std::string named;
     std::string why;
     {
@@ -130,7 +128,7 @@ CO_TEST_CASE("the variable says where, and what is wrong with it", "[rpc][matchm
 
 CO_TEST_CASE("a user without /run/user has a folder in /tmp, real, own and closed to others",
              "[rpc][matchmaker]") {
-    if (!is_real()) co_return test::skip("there are no other users in simulation");
+    if (!test::is_real()) co_return test::skip("there are no other users in simulation");
     if (::geteuid() != 0) co_return test::skip("only root can be another user");
     const users_folder folder;
     std::string where;
@@ -179,7 +177,7 @@ CO_TEST_CASE("a user without /run/user has a folder in /tmp, real, own and close
 
 CO_TEST_CASE("a matchmaker may be of whom root gave the folder of its socket",
              "[rpc][matchmaker]") {
-    if (!is_real()) co_return test::skip("there are no other users in simulation");
+    if (!test::is_real()) co_return test::skip("there are no other users in simulation");
     if (::geteuid() != 0) co_return test::skip("only root can give folders away");
     const std::string held = "/run/conduit-test-" + std::to_string(::getpid());
     const test::temp_dir loose;  // in a folder where everybody may write

@@ -17,6 +17,7 @@ TEST_CASE("a matchmaker's options keep what was set", "[rpc][matchmaker]") {
                           .watches_max(5, 6)
                           .waits_max(7, 8)
                           .bytes_max(9, 10)
+                          .handles_max(19, 20)
                           .history_max(11)
                           .watch_changes_max(12)
                           .ping_every(13ms)
@@ -34,6 +35,8 @@ TEST_CASE("a matchmaker's options keep what was set", "[rpc][matchmaker]") {
     REQUIRE(made.limits().most(registry_resource::watches).per_user == 5);
     REQUIRE(made.limits().most(registry_resource::waiters).all == 8);
     REQUIRE(made.limits().most(registry_resource::bytes).per_user == 9);
+    REQUIRE(made.limits().most(registry_resource::handles).per_user == 19);
+    REQUIRE(made.limits().most(registry_resource::handles).all == 20);
     REQUIRE(made.limits().history_changes_max() == 11);
     REQUIRE(made.limits().watch_changes_max() == 12);
     REQUIRE(made.ping_every() == 13ms);

@@ -3,9 +3,8 @@
 
 #include "../skip.hpp"
 #include "../support/co_test.hpp"
+#include "../support/queries.hpp"
 #include "../support/temp_dir.hpp"
-
-#include <conduit/runtime/scheduler.hpp>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,8 +25,6 @@ std::string trouble_with(std::string_view rules) {
     auto read = rpc::matchmaker_policy::parse(rules, "rules");
     return read ? std::string() : std::string(read.error().text());
 }
-
-bool is_real() { return scheduler::current().backend_name() != "sim"; }
 
 }  // namespace
 
@@ -71,7 +68,7 @@ CO_TEST_CASE("rules for all names, and none at all", "[rpc][matchmaker]") {
 
 CO_TEST_CASE("users and groups are looked up, and those that are not there make all void",
              "[rpc][matchmaker]") {
-    if (!is_real()) co_return test::skip("there are no users in simulation");
+    if (!test::is_real()) co_return test::skip("there are no users in simulation");
     const auto found = rpc::matchmaker_policy::parse("a user:root\nb group:root", "rules").value();
     REQUIRE(found.may_announce(0, "a") == announce_right::while_free);
     REQUIRE(found.may_announce(0, "b") == announce_right::while_free);
@@ -110,7 +107,7 @@ CO_TEST_CASE("more rules than there may be are refused", "[rpc][matchmaker]") {
 }
 
 CO_TEST_CASE("a file of rules is read unless others could have written it", "[rpc][matchmaker]") {
-    if (!is_real()) co_return test::skip("files are not simulated");
+    if (!test::is_real()) co_return test::skip("files are not simulated");
     const test::temp_dir folder;
     const std::string path = folder.path("policy");
     std::ofstream(path) << "demo.* anyone\n";

@@ -4,6 +4,7 @@
 #include "../skip.hpp"
 #include "../support/co_test.hpp"
 #include "../support/matchmaker_place.hpp"
+#include "../support/queries.hpp"
 #include "../support/settle.hpp"
 #include "../support/temp_dir.hpp"
 
@@ -11,6 +12,7 @@
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/task_group.hpp>
 #include <conduit/runtime/within.hpp>
 
 #include <unistd.h>
@@ -26,21 +28,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::string_view echo = "demo.echo";
-
-rpc::instance_query query_of(std::string_view name) {
-    rpc::instance_query query;
-    query.name = name;
-    return query;
-}
-
-rpc::name_pattern all_names() {
-    rpc::name_pattern all;
-    all.is_prefix = true;
-    return all;
-}
-
-bool is_real() { return scheduler::current().backend_name() != "sim"; }
+constexpr const char* echo = "demo.echo";
 
 bool says(const rpc::fault& why, std::string_view words) {
     return why.text().find(words) != std::string_view::npos;
@@ -52,6 +40,12 @@ task<rpc::fault> fault_of_announcing(rpc::matchmaker_interface& at, std::string 
     offer.address = std::move(address);
     auto tried = co_await rpc::try_call(at.announce(std::move(offer)));
     co_return tried ? rpc::fault(rpc::status::ok, "announced") : tried.error();
+}
+
+task<rpc::status> status_of_finding(rpc::matchmaker_interface& at, int number) {
+    const rpc::instance_query query = test::query_of("demo.n" + std::to_string(number));
+    auto found = co_await rpc::try_call(at.find(query));
+    co_return found ? rpc::status::ok : found.error().code();
 }
 
 task<std::string> read_words(unix_listener& at) {
@@ -70,15 +64,15 @@ CO_TEST_CASE("what is announced is found, changed, and left", "[rpc][matchmaker]
     auto client = co_await there.connect();
     auto socket = there.listen("echo");
     auto announced = co_await service->announce(socket.offer("demo.echo"));
-    auto found = co_await client->lookup(query_of(echo));
+    auto found = co_await client->lookup(test::query_of(echo));
     rpc::instance_update heavier;
     heavier.weight = 7;
     heavier.tags = {"zone=eu"};
     auto updated = co_await service->update(announced.id, heavier);
-    auto changed = co_await client->lookup(query_of(echo));
+    auto changed = co_await client->lookup(test::query_of(echo));
     auto left = co_await service->withdraw(announced.id);
-    auto nobody = co_await client->lookup(query_of(echo));
-    auto all = co_await client->list(all_names(), std::nullopt, 10);
+    auto nobody = co_await client->lookup(test::query_of(echo));
+    auto all = co_await client->list(test::all_names(), std::nullopt, 10);
     REQUIRE(found.source == rpc::answer_source::live);
     REQUIRE(found.at == announced.at);
     REQUIRE(found.instances.size() == 1);
@@ -101,7 +95,7 @@ CO_TEST_CASE("an instance goes with its connection, and watchers are told why",
     auto client = co_await there.connect();
     auto kept = there.listen("kept");
     auto withdrawn = there.listen("withdrawn");
-    auto watch = client->watch(all_names(), std::nullopt);
+    auto watch = client->watch(test::all_names(), std::nullopt);
     auto before = co_await test::until_complete(watch);
     auto first = co_await service->announce(kept.offer("demo.kept"));
     auto second = co_await service->announce(withdrawn.offer("demo.withdrawn"));
@@ -109,7 +103,7 @@ CO_TEST_CASE("an instance goes with its connection, and watchers are told why",
     co_await service.close();
     auto one = co_await test::until_change(watch, rpc::change_kind::gone);
     auto other = co_await test::until_change(watch, rpc::change_kind::gone);
-    auto found = co_await client->lookup(query_of("demo.kept"));
+    auto found = co_await client->lookup(test::query_of("demo.kept"));
     REQUIRE(before.size() == 2);
     REQUIRE(before[0].kind == rpc::watch_event_kind::resync);
     REQUIRE(one.what.id == first.id);
@@ -126,13 +120,13 @@ CO_TEST_CASE("find waits until somebody offers it", "[rpc][matchmaker]") {
     auto service = co_await there.connect();
     auto client = co_await there.connect();
     auto socket = there.listen("echo");
-    auto finding = scope.spawn(client->find(query_of(echo)));
+    auto finding = scope.spawn(client->find(test::query_of(echo)));
     co_await test::settle();
-    auto seen = co_await client->waits();  // behind it on the same connection
+    auto seen = co_await client->waits(0, 0);  // behind it on the same connection
     const bool early = finding.is_done();
     auto announced = co_await service->announce(socket.offer("demo.echo"));
     auto found = co_await finding;
-    auto none = co_await client->waits();
+    auto none = co_await client->waits(0, 0);
     REQUIRE_FALSE(early);
     REQUIRE(seen.size() == 1);
     REQUIRE(seen[0].name == echo);
@@ -146,10 +140,10 @@ CO_TEST_CASE("a find that is given up waits no longer", "[rpc][matchmaker][cance
     test::matchmaker_place there;
     co_await there.start();
     auto client = co_await there.connect();
-    auto late = co_await rpc::try_call(within(10ms, client->find(query_of(echo))));
+    auto late = co_await rpc::try_call(within(10ms, client->find(test::query_of(echo))));
     auto other = co_await there.connect();
-    auto waits = co_await client->waits();
-    while (!waits.empty()) waits = co_await client->waits();
+    auto waits = co_await client->waits(0, 0);
+    while (!waits.empty()) waits = co_await client->waits(0, 0);
     auto status = co_await other->status();
     REQUIRE(late.error().code() == rpc::status::deadline_exceeded);
     REQUIRE(status.counts["waits"] == 0);
@@ -157,15 +151,15 @@ CO_TEST_CASE("a find that is given up waits no longer", "[rpc][matchmaker][cance
 
 CO_TEST_CASE("connect waits for a service, and hands over a connection to it",
              "[rpc][matchmaker]") {
-    if (!is_real()) co_return test::skip("handles of sockets are not simulated");
+    if (!test::is_real()) co_return test::skip("handles of sockets are not simulated");
     test::matchmaker_place there;
     co_await there.start();
     auto service = co_await there.connect();
     auto client = co_await there.connect();
     auto socket = there.listen("echo");
-    auto connecting = scope.spawn(client->connect(query_of(echo)));
+    auto connecting = scope.spawn(client->connect(test::query_of(echo)));
     co_await test::settle();
-    auto waits = co_await client->waits();
+    auto waits = co_await client->waits(0, 0);
     auto announced = co_await service->announce(socket.offer("demo.echo"));
     auto looked = co_await socket.listener().accept();  // the matchmaker, whether it is ours
     auto made = co_await connecting;
@@ -181,7 +175,7 @@ CO_TEST_CASE("connect waits for a service, and hands over a connection to it",
 }
 
 CO_TEST_CASE("connect goes to the next one where nobody listens", "[rpc][matchmaker]") {
-    if (!is_real()) co_return test::skip("handles of sockets are not simulated");
+    if (!test::is_real()) co_return test::skip("handles of sockets are not simulated");
     test::matchmaker_place there;
     co_await there.start();
     auto service = co_await there.connect();
@@ -195,8 +189,8 @@ CO_TEST_CASE("connect goes to the next one where nobody listens", "[rpc][matchma
     auto first = co_await service->announce(preferred);
     auto second = co_await service->announce(other);
     dead.close();
-    auto made = co_await client->connect(query_of(echo));
-    auto found = co_await client->lookup(query_of(echo));
+    auto made = co_await client->connect(test::query_of(echo));
+    auto found = co_await client->lookup(test::query_of(echo));
     REQUIRE(made.who.id == second.id);
     REQUIRE(made.stream);
     REQUIRE(found.instances.size() == 2);
@@ -216,7 +210,7 @@ CO_TEST_CASE("what nobody can be connected to is announced by nobody", "[rpc][ma
     REQUIRE(says(nobody, "nobody accepts at 'unix:"));
     REQUIRE(program.code() == rpc::status::invalid_argument);
     REQUIRE(relative.code() == rpc::status::invalid_argument);
-    if (!is_real()) co_return;
+    if (!test::is_real()) co_return;
     auto elsewhere = co_await fault_of_announcing(*client, "tcp:192.0.2.1:80");
     auto named = co_await fault_of_announcing(*client, "tcp:example.org:80");
     auto any = co_await fault_of_announcing(*client, "tcp:0.0.0.0:80");
@@ -228,15 +222,15 @@ CO_TEST_CASE("what nobody can be connected to is announced by nobody", "[rpc][ma
 }
 
 CO_TEST_CASE("over TCP one may ask, and not announce", "[rpc][matchmaker]") {
-    if (!is_real()) co_return test::skip("no TCP in simulation");
+    if (!test::is_real()) co_return test::skip("no TCP in simulation");
     test::matchmaker_place there;
     co_await there.start();
     auto at = co_await there.server->server().listen("tcp:127.0.0.1:0");
     auto remote = co_await test::connect_matchmaker(to_string(at));
     auto socket = there.listen("echo");
-    auto found = co_await remote->lookup(query_of(echo));
+    auto found = co_await remote->lookup(test::query_of(echo));
     auto refused = co_await fault_of_announcing(*remote, socket.address());
-    auto no_handles = co_await rpc::try_call(remote->connect(query_of(echo)));
+    auto no_handles = co_await rpc::try_call(remote->connect(test::query_of(echo)));
     REQUIRE(found.instances.empty());
     REQUIRE(refused.code() == rpc::status::permission_denied);
     REQUIRE(says(refused, "over Unix sockets only"));
@@ -252,8 +246,8 @@ CO_TEST_CASE("who is reported to be unreachable is looked at, and comes back",
     std::optional<test::announced_socket> socket(there.listen("echo"));
     auto announced = co_await service->announce(socket->offer("demo.echo"));
     co_await client->report_unreachable(announced.id);
-    auto fine = co_await client->lookup(query_of(echo));
-    auto watch = client->watch(all_names(), announced.at);
+    auto fine = co_await client->lookup(test::query_of(echo));
+    auto watch = client->watch(test::all_names(), announced.at);
     socket.reset();
     co_await client->report_unreachable(announced.id);
     auto suspected = co_await test::next_of(watch);
@@ -274,7 +268,7 @@ CO_TEST_CASE("who cannot be reached for long is gone", "[rpc][matchmaker]") {
     auto client = co_await there.connect();
     auto socket = there.listen("echo");
     auto announced = co_await service->announce(socket.offer("demo.echo"));
-    auto watch = client->watch(all_names(), announced.at);
+    auto watch = client->watch(test::all_names(), announced.at);
     socket.close();
     co_await client->report_unreachable(announced.id);
     auto gone = co_await test::until_change(watch, rpc::change_kind::gone);
@@ -289,7 +283,7 @@ CO_TEST_CASE("a policy decides from when it is given", "[rpc][matchmaker]") {
     auto client = co_await there.connect();
     auto socket = there.listen("echo");
     auto announced = co_await service->announce(socket.offer("demo.echo"));
-    auto watch = client->watch(all_names(), announced.at);
+    auto watch = client->watch(test::all_names(), announced.at);
     auto policy = rpc::matchmaker_policy::parse("other.* anyone", "a test").value();
     const std::size_t removed = there.server->use_policy(std::move(policy));
     auto gone = co_await test::next_of(watch);
@@ -308,11 +302,11 @@ CO_TEST_CASE("a limit is named with both figures", "[rpc][matchmaker]") {
     auto socket = there.listen("echo");
     static_cast<void>(co_await client->announce(socket.offer("demo.a")));
     auto names = co_await rpc::try_call(client->announce(socket.offer("demo.b")));
-    auto first = client->watch(all_names(), std::nullopt);
+    auto first = client->watch(test::all_names(), std::nullopt);
     static_cast<void>(co_await test::until_complete(first));
-    auto second = client->watch(all_names(), std::nullopt);
+    auto second = client->watch(test::all_names(), std::nullopt);
     auto watches = co_await rpc::try_call(test::next_of(second));
-    auto page = co_await rpc::try_call(client->list(all_names(), std::nullopt, 257));
+    auto page = co_await rpc::try_call(client->list(test::all_names(), std::nullopt, 257));
     REQUIRE(names.error().code() == rpc::status::resource_exhausted);
     REQUIRE(says(names.error(), "1"));
     REQUIRE(watches.error().code() == rpc::status::resource_exhausted);
@@ -325,10 +319,10 @@ CO_TEST_CASE("what waits is told when the matchmaker ends", "[rpc][matchmaker]")
     auto client = co_await there.connect();
     auto running = scope.spawn(there.server->run());
     auto finding = scope.spawn([](rpc::matchmaker_interface& at) -> task<rpc::fault> {
-        auto found = co_await rpc::try_call(at.find(query_of(echo)));
+        auto found = co_await rpc::try_call(at.find(test::query_of(echo)));
         co_return found.error();
     }(*client));
-    auto watch = client->watch(all_names(), std::nullopt);
+    auto watch = client->watch(test::all_names(), std::nullopt);
     static_cast<void>(co_await test::until_complete(watch));
     there.server->stop();
     auto why = co_await finding;
@@ -342,7 +336,7 @@ CO_TEST_CASE("what waits is told when the matchmaker ends", "[rpc][matchmaker]")
 
 CO_TEST_CASE("a successor knows who was there until they have come back or not",
              "[rpc][matchmaker]") {
-    if (!is_real()) co_return test::skip("files are not simulated");
+    if (!test::is_real()) co_return test::skip("files are not simulated");
     const test::temp_dir state;
     rpc::matchmaker_options options;
     options.state(state.path("state")).confirm_within(200ms).save_within(1ms);
@@ -358,12 +352,12 @@ CO_TEST_CASE("a successor knows who was there until they have come back or not",
     co_await running;
     co_await there.restart();
     auto again = co_await there.connect();
-    auto warming = co_await again->lookup(query_of("demo.second"));
-    auto watch = again->watch(all_names(), a.at);
+    auto warming = co_await again->lookup(test::query_of("demo.second"));
+    auto watch = again->watch(test::all_names(), a.at);
     auto told = co_await test::until_complete(watch);
     auto confirmed = co_await again->announce(first.offer("demo.first"));
     auto lost = co_await test::until_change(watch, rpc::change_kind::gone);
-    auto live = co_await again->lookup(query_of("demo.first"));
+    auto live = co_await again->lookup(test::query_of("demo.first"));
     REQUIRE(warming.source == rpc::answer_source::warming);
     REQUIRE(warming.at.epoch > a.at.epoch);
     REQUIRE(warming.instances.size() == 1);
@@ -378,7 +372,7 @@ CO_TEST_CASE("a successor knows who was there until they have come back or not",
 }
 
 CO_TEST_CASE("two matchmakers do not share a state folder", "[rpc][matchmaker]") {
-    if (!is_real()) co_return test::skip("files are not simulated");
+    if (!test::is_real()) co_return test::skip("files are not simulated");
     const test::temp_dir state;
     test::matchmaker_place one(rpc::matchmaker_options().state(state.path("state")));
     test::matchmaker_place other(rpc::matchmaker_options().state(state.path("state")));
@@ -386,4 +380,64 @@ CO_TEST_CASE("two matchmakers do not share a state folder", "[rpc][matchmaker]")
     auto refused = co_await rpc::try_call(other.server->start());
     REQUIRE(refused.error().code() == rpc::status::unavailable);
     REQUIRE(says(refused.error(), "another matchmaker uses"));
+}
+
+CO_TEST_CASE("an answer says how many it has no room for, and pages leave nobody out",
+             "[rpc][matchmaker]") {
+    if (!test::is_real()) co_return test::skip("no TCP in simulation");
+    test::matchmaker_place there;
+    co_await there.start();
+    auto service = co_await there.connect();
+    constexpr std::uint32_t all = 1024;
+    rpc::instance_offer offer;
+    offer.name = "demo." + std::string(120, 'x');
+    for (char c = 'a'; c < 'a' + 16; ++c) offer.tags.emplace_back(64, c);
+    for (std::uint32_t i = 1; i <= all; ++i) {
+        offer.address = "tcp:127.0.0.1:" + std::to_string(i);
+        static_cast<void>(co_await service->announce(offer));
+    }
+    auto found = co_await service->lookup(test::query_of(offer.name));
+    std::size_t listed = 0;
+    std::optional<rpc::index_key> after;
+    for (;;) {
+        auto page = co_await service->list(test::all_names(), after, 256);
+        if (page.instances.empty()) break;
+        listed += page.instances.size();
+        after = rpc::index_key{offer.name, page.instances.back().id};
+    }
+    REQUIRE(found.left_out > 0);
+    REQUIRE(found.instances.size() + found.left_out == all);
+    REQUIRE(listed == all);
+}
+
+CO_TEST_CASE("who waits is told a page at a time", "[rpc][matchmaker]") {
+    test::matchmaker_place there;
+    co_await there.start();
+    auto client = co_await there.connect();
+    std::vector<child<rpc::status>> finding;
+    for (int i = 0; i < 5; ++i) finding.push_back(scope.spawn(status_of_finding(*client, i)));
+    auto all = co_await client->waits(0, 0);
+    while (all.size() < 5) all = co_await client->waits(0, 0);
+    auto first = co_await client->waits(0, 2);
+    auto second = co_await client->waits(first.back().number, 2);
+    auto third = co_await client->waits(second.back().number, 2);
+    auto none = co_await client->waits(third.back().number, 2);
+    auto too_many = co_await rpc::try_call(client->waits(0, 1025));
+    auto status = co_await client->status();
+    there.destroy();
+    int failed = 0;
+    for (auto& each : finding) {
+        const rpc::status ended = co_await each;
+        if (ended == rpc::status::unavailable) ++failed;
+    }
+    REQUIRE(first.size() == 2);
+    REQUIRE(second.size() == 2);
+    REQUIRE(third.size() == 1);
+    REQUIRE(none.empty());
+    for (std::size_t i = 1; i < all.size(); ++i) REQUIRE(all[i - 1].number < all[i].number);
+    REQUIRE(first[0].name == all[0].name);
+    REQUIRE(third[0].name == all[4].name);
+    REQUIRE(too_many.error().code() == rpc::status::invalid_argument);
+    REQUIRE(status.counts["waits"] == 5);
+    REQUIRE(failed == 5);
 }

@@ -25,6 +25,8 @@ public:
 
     bool was_reached() const noexcept { return reached_; }
     void disarm() noexcept { nth_ = std::numeric_limits<int>::max(); }
+    /// It is the n-th one from now on.
+    void arm(int nth) noexcept { nth_ = seen_ + nth; }
 
     /// Counts a call; true when it is the one to fail.
     bool strikes() noexcept {

@@ -137,11 +137,15 @@ stream<rpc::watch_event> table_matchmaker::watch(rpc::name_pattern pattern,
     ++watches;
     moved.set();
     moved.reset();
+    int told_so_far = 0;
     for (;;) {
         auto items = here.take();
         for (const auto& item : items) {
             rpc::watch_event told = event_of(item);
             co_yield std::move(told);
+            if (++told_so_far == watch_events_most) {
+                throw rpc::fault(rpc::status::internal, "so many events and no more");
+            }
         }
         if (!items.empty()) continue;
         const std::error_code ended = co_await moved.wait();
@@ -163,10 +167,16 @@ task<rpc::matchmaker_status> table_matchmaker::status() {
     co_return said;
 }
 
-task<std::vector<rpc::waiting_client>> table_matchmaker::waits() {
-    rpc::waiting_client one;
-    one.name = "demo.x";
-    std::vector<rpc::waiting_client> all(static_cast<std::size_t>(finding), one);
+task<std::vector<rpc::waiting_client>> table_matchmaker::waits(std::uint64_t after,
+                                                               std::uint32_t most) {
+    std::vector<rpc::waiting_client> all;
+    for (std::uint64_t number = after + 1; number <= static_cast<std::uint64_t>(finding);
+         ++number) {
+        rpc::waiting_client one;
+        one.name = "demo.x";
+        one.number = number;
+        if (most == 0 || all.size() < most) all.push_back(std::move(one));
+    }
     co_return all;
 }
 
@@ -186,7 +196,7 @@ void small_matchmaker::stop() {
 void small_matchmaker::cut() { server_.reset(); }
 
 void small_matchmaker::resume() {
-    server_ = std::make_unique<rpc::server>();
+    server_ = std::make_unique<rpc::server>(served_with);
     server_->offer<rpc::matchmaker_interface>(*object_);
 }
 

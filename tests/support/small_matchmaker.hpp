@@ -54,7 +54,7 @@ public:
                                    std::optional<rpc::table_position> from) override;
     task<void> report_unreachable(rpc::instance_id id) override;
     task<rpc::matchmaker_status> status() override;
-    task<std::vector<rpc::waiting_client>> waits() override;
+    task<std::vector<rpc::waiting_client>> waits(std::uint64_t after, std::uint32_t most) override;
 
     /// What an instance's process would bring about by its end.
     void remove(rpc::instance_id id, rpc::gone_reason reason);
@@ -70,6 +70,7 @@ public:
     int watching = 0;
     int watches = 0;  // that were begun
     int finding = 0;
+    int watch_events_most = 0;          // then each watch fails; 0: none does
     event gate;                         // announcements wait for it
     std::optional<rpc::fault> refusal;  // of announce() and watch()
     event moved;
@@ -92,6 +93,7 @@ public:
     rpc::matchmaker_client_options options();
 
     std::vector<clock::time_point> attempts;
+    rpc::server_options served_with;
 
 private:
     static task<any_stream> open(small_matchmaker* of);

@@ -12,6 +12,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <string>
@@ -71,7 +72,7 @@ CO_TEST_CASE("conduit list prints what the matchmaker knows", "[tools][matchmake
                               R"({"epoch": 7, "revision": 33, "source": "live", "age_ms": 0, )"
                               R"("instances": [{"name": "test.x", "address": "unix:/x", )"
                               R"("instance": "7-2", "version": "1.2", "weight": 100, "tags": [], )"
-                              R"("state": "alive", "pid": 4711, "uid": 1000}]})"
+                              R"("state": "alive", "pid": 4711, "uid": 1000}], "left_out": 0})"
                               "\n",
                               ""});
     CHECK(names == program_end{0, "demo.clock.v1\ntest.x\n", ""});
@@ -88,6 +89,27 @@ CO_TEST_CASE("conduit list takes as many pages as there are", "[tools][matchmake
     co_await there.listen();
     const auto names = co_await run_conduit("list", "--names", "--matchmaker", there.where);
     CHECK(names == program_end{0, expected, ""});
+}
+
+CO_TEST_CASE("conduit says of an answer how many it leaves out, and of a list leaves out none",
+             "[tools][matchmaker]") {
+    test::told_matchmaker there;
+    for (std::uint64_t i = 0; i < 5; ++i) {
+        there.known.push_back(told_instance("test.x", "unix:/" + std::to_string(i), i));
+    }
+    there.room = 2;
+    co_await there.listen();
+    const auto names = co_await run_conduit("list", "--json", "--matchmaker", there.where);
+    const auto found = co_await run_conduit("lookup", "test.x", "--matchmaker", there.where);
+    const auto json =
+        co_await run_conduit("lookup", "test.x", "--json", "--matchmaker", there.where);
+    for (const char* each : {"unix:/0", "unix:/1", "unix:/2", "unix:/3", "unix:/4"}) {
+        CHECK_THAT(names.out, Catch::Contains(each));
+    }
+    CHECK_THAT(names.out, Catch::Contains("\"left_out\": 0}"));
+    CHECK(found.err == "conduit: 3 more are not shown: an answer has no room for them\n");
+    CHECK_THAT(json.out, Catch::Contains("\"left_out\": 3}"));
+    CHECK(json.err.empty());
 }
 
 CO_TEST_CASE("conduit lookup prints who offers a name, and says where nobody does",
@@ -204,6 +226,10 @@ CO_TEST_CASE("conduit waits prints who waits for what", "[tools][matchmaker]") {
     co_await there.listen();
     const auto text = co_await run_conduit("waits", "--matchmaker", there.where);
     const auto json = co_await run_conduit("waits", "--json", "--matchmaker", there.where);
+    there.waiters.assign(
+        5, rpc::waiting_client{"demo.y", 4712, 1000, 0ms});  // of which a page has two
+    const auto pages = co_await run_conduit("waits", "--json", "--matchmaker", there.where);
+    CHECK(std::count(pages.out.begin(), pages.out.end(), '\n') == 5);
     CHECK(text == program_end{0,
                               "NAME        PID   USER  SINCE\n"
                               "demo.\\x1bx  4711  1000  1.50 s\n",

@@ -18,6 +18,9 @@
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/task.hpp>
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -52,11 +55,20 @@ struct told_matchmaker final : rpc::matchmaker_interface {
         return found;
     }
 
+    /// As far as there is room.
+    void add(const rpc::instance& one, rpc::found_instances& to) const {
+        if (to.instances.size() < room) {
+            to.instances.push_back(one);
+        } else {
+            ++to.left_out;
+        }
+    }
+
     task<rpc::found_instances> lookup(rpc::instance_query query) override {
         asked = query;
         rpc::found_instances found = answer();
         for (const auto& each : known) {
-            if (each.offer.name == query.name) found.instances.push_back(each);
+            if (each.offer.name == query.name) add(each, found);
         }
         co_return found;
     }
@@ -66,7 +78,7 @@ struct told_matchmaker final : rpc::matchmaker_interface {
         for (const auto& each : known) {
             const rpc::index_key key{each.offer.name, each.id};
             if (!pattern.includes(each.offer.name) || (after && key <= *after)) continue;
-            if (found.instances.size() < most) found.instances.push_back(each);
+            if (found.instances.size() + found.left_out < most) add(each, found);
         }
         co_return found;
     }
@@ -89,7 +101,18 @@ struct told_matchmaker final : rpc::matchmaker_interface {
         const std::error_code stopped = co_await announced.wait();
         static_cast<void>(stopped);
     }
-    task<std::vector<rpc::waiting_client>> waits() override { co_return waiters; }
+    /// A few at a time, so that who wants all has to ask again.
+    task<std::vector<rpc::waiting_client>> waits(std::uint64_t after,
+                                                 std::uint32_t /*most*/) override {
+        constexpr std::size_t page = 2;
+        std::vector<rpc::waiting_client> some;
+        for (auto i = static_cast<std::size_t>(after); i < waiters.size(); ++i) {
+            if (some.size() == page) break;
+            some.push_back(waiters[i]);
+            some.back().number = i + 1;
+        }
+        co_return some;
+    }
     task<rpc::matchmaker_status> status() override {
         rpc::matchmaker_status now;
         now.at = {7, 33};
@@ -117,6 +140,7 @@ struct told_matchmaker final : rpc::matchmaker_interface {
     std::vector<rpc::waiting_client> waiters;
     rpc::answer_source source = rpc::answer_source::live;
     std::chrono::milliseconds age{0};
+    std::size_t room = 1000;  // for instances in an answer
     std::optional<rpc::instance_query> asked;
     std::optional<rpc::name_pattern> watched;
     event waiting;    // set when somebody waits

@@ -47,6 +47,7 @@ struct shown_found {
     std::string source;
     std::int64_t age_ms = 0;
     std::vector<shown_instance> instances;
+    std::uint32_t left_out = 0;
 };
 
 std::string version_of(const rpc::instance& of) {
@@ -77,7 +78,8 @@ std::string text_of(const rpc::found_instances& found, const output& out) {
                         found.at.revision,
                         std::string(to_string(found.source)),
                         found.age.count(),
-                        {}};
+                        {},
+                        found.left_out};
         for (const auto& each : found.instances) all.instances.push_back(shown(each));
         return json_of(all) + '\n';
     }
@@ -93,6 +95,10 @@ std::string text_of(const rpc::found_instances& found, const output& out) {
 
 /// Tells people where the answer is not what is so now.
 void warn_of(const rpc::found_instances& found, const output& out) {
+    if (!out.json() && found.left_out > 0) {
+        write_to_stderr(fmt::format(
+            "conduit: {} more are not shown: an answer has no room for them\n", found.left_out));
+    }
     if (out.json() || found.source == rpc::answer_source::live) return;
     if (found.source == rpc::answer_source::warming) {
         write_to_stderr(
@@ -136,7 +142,8 @@ task<rpc::found_instances> list_all(rpc::matchmaker& asked, rpc::name_pattern pa
     for (;;) {
         auto some = co_await rpc::try_call(asked.list(own, after, page));
         if (!some) throw_unanswered(some.error(), {});
-        const bool is_last = some->instances.size() < page;
+        const bool is_cut = some->left_out > 0 && !some->instances.empty();
+        const bool is_last = !is_cut && some->instances.size() < page;
         if (!is_last) {
             const rpc::instance& last = some->instances.back();
             after = rpc::index_key{last.offer.name, last.id};

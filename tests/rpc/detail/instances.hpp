@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include "../../support/queries.hpp"
+
 #include <conduit/rpc/detail/change_history.hpp>
 #include <conduit/rpc/detail/instance_rules.hpp>
 
@@ -39,10 +41,6 @@ inline rpc::detail::instance_ptr instance_of(std::string name, std::uint64_t num
 inline rpc::detail::registry_change change_of(std::uint64_t revision,
                                               rpc::detail::instance_ptr what) {
     return {revision, rpc::change_kind::announced, rpc::gone_reason::none, std::move(what), {}};
-}
-
-inline rpc::instance_query query_of(std::string name, std::vector<std::string> tags = {}) {
-    return {std::move(name), std::nullopt, std::move(tags)};
 }
 
 }  // namespace conduit::test

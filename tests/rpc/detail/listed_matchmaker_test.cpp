@@ -183,7 +183,7 @@ CO_TEST_CASE("a list says how it is, and makes no connections", "[rpc][matchmake
     listed_matchmaker list("'file:/x'");
     list.use(list_of(test::offer_of("demo.x")), clock::now());
     auto status = co_await list.status();
-    auto waits = co_await list.waits();
+    auto waits = co_await list.waits(0, 0);
     auto refused = co_await rpc::try_call(list.connect(test::query_of("demo.x")));
     REQUIRE(status.source == rpc::answer_source::file);
     REQUIRE(status.counts.at("instances") == 1);

@@ -21,5 +21,6 @@ TEST_CASE("the table's limits have defaults, of which others may be said", "[mat
 TEST_CASE("each resource has a name for texts", "[matchmaker]") {
     REQUIRE(to_string(registry_resource::names) == "names");
     REQUIRE(to_string(registry_resource::bytes) == "bytes");
+    REQUIRE(to_string(registry_resource::handles) == "handles");
     REQUIRE(to_string(static_cast<registry_resource>(99)) == "unknown");
 }

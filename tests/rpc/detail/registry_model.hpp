@@ -311,7 +311,8 @@ private:
     std::size_t taken(std::uint32_t uid, registry_resource what) const {
         std::set<std::string> names;
         std::array<std::size_t, registry_resources> sums{};
-        auto& [name_count, instances, watches, waiters, bytes] = sums;
+        auto& [name_count, instances, watches, waiters, bytes, handles] = sums;
+        static_cast<void>(handles);  // which the table does not count
         for (const instance& one : all_) {
             if (one.owner.uid != uid) continue;
             names.insert(one.offer.name);

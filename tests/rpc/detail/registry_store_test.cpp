@@ -4,12 +4,12 @@
 #include "../../skip.hpp"
 #include "../../support/child.hpp"
 #include "../../support/co_test.hpp"
+#include "../../support/queries.hpp"
 #include "../../support/temp_dir.hpp"
 #include "../../support/tiny_tmpfs.hpp"
 
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/run.hpp>
-#include <conduit/runtime/scheduler.hpp>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,8 +25,6 @@ using namespace conduit::rpc;
 using namespace conduit::rpc::detail;
 
 namespace {
-
-bool is_real() { return scheduler::current().backend_name() != "sim"; }
 
 registry_snapshot some() {
     registry_snapshot made;
@@ -133,7 +131,7 @@ TEST_CASE("a snapshot that is cut off or changed anywhere is none", "[rpc][match
 }
 
 CO_TEST_CASE("a store keeps the last snapshot, and its epochs grow", "[rpc][matchmaker]") {
-    if (!is_real()) co_return test::skip("files are not simulated");
+    if (!test::is_real()) co_return test::skip("files are not simulated");
     const test::temp_dir folder;
     const std::string path = folder.path("state");
     std::uint64_t first_epoch = 0;
@@ -169,7 +167,7 @@ CO_TEST_CASE("a store keeps the last snapshot, and its epochs grow", "[rpc][matc
 }
 
 CO_TEST_CASE("M10: a broken state is not taken up, and replaced", "[rpc][matchmaker][fault][M10]") {
-    if (!is_real()) co_return test::skip("files are not simulated");
+    if (!test::is_real()) co_return test::skip("files are not simulated");
     const test::temp_dir folder;
     const std::string path = folder.path("state");
     ::mkdir(path.c_str(), 0700);
@@ -186,7 +184,7 @@ CO_TEST_CASE("M10: a broken state is not taken up, and replaced", "[rpc][matchma
 
 CO_TEST_CASE("M10: a state folder that others made or may change is not used",
              "[rpc][matchmaker][fault][M10]") {
-    if (!is_real()) co_return test::skip("files are not simulated");
+    if (!test::is_real()) co_return test::skip("files are not simulated");
     const test::temp_dir folder;
     const std::string real = folder.path("real");
     const std::string link = folder.path("link");
@@ -222,7 +220,7 @@ CO_TEST_CASE("M10: a state folder that others made or may change is not used",
 }
 
 CO_TEST_CASE("one matchmaker at a time uses a state folder", "[rpc][matchmaker]") {
-    if (!is_real()) co_return test::skip("files are not simulated");
+    if (!test::is_real()) co_return test::skip("files are not simulated");
     const test::temp_dir folder;
     registry_store one(folder.path("state"));
     registry_store other(folder.path("state"));
