@@ -6,6 +6,7 @@
 #include <conduit/rpc/detail/connection_terms.hpp>
 #include <conduit/rpc/detail/daemon_source.hpp>
 #include <conduit/rpc/detail/trusted_servers.hpp>
+#include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
 
 #include <algorithm>
@@ -153,11 +154,13 @@ task<void> daemon_source::hold(std::shared_ptr<link> there) {
 }
 
 task<void> daemon_source::pause() {
-    const clock::time_point due = std::max(clock::now(), not_before_) + pause_.next(dice_);
+    // It said when, and nobody who asks makes that any sooner.
+    const auto stopped = co_await sleep_until(not_before_);
+    if (stopped) co_return;
     if (hopeless_) {
         co_await hurry_.wait();
     } else {
-        co_await within(due, hurry_.wait());
+        co_await within(clock::now() + pause_.next(dice_), hurry_.wait());
     }
 }
 
@@ -259,6 +262,13 @@ void daemon_source::throw_ended(std::error_code ended) const {
     throw fault(code, text).ran(false, true);
 }
 
+/// Until it is time to come back, as it said.
+fault daemon_source::not_yet() const {
+    using std::chrono::milliseconds;
+    const auto left = std::chrono::ceil<milliseconds>(not_before_ - clock::now());
+    return fault(status::unavailable, "no matchmaker: " + why_).ran(false, true).retry_after(left);
+}
+
 task<matchmaker_link_ptr> daemon_source::reach() {
     const std::uint64_t before = attempts_;
     for (;;) {
@@ -268,6 +278,7 @@ task<matchmaker_link_ptr> daemon_source::reach() {
             check_usable();
             throw fault(status::unavailable, "no matchmaker: " + why_).ran(false, true);
         }
+        if (clock::now() < not_before_) throw not_yet();
         hurry_.set();
         const std::error_code ended = co_await changed_.wait();
         if (ended) throw_ended(ended);

@@ -54,6 +54,7 @@ private:
     void tell() noexcept;
     [[noreturn]] void throw_ended(std::error_code ended) const;
     void check_usable() const;
+    fault not_yet() const;
 
     std::optional<matchmaker_address> place_;
     std::string where_;

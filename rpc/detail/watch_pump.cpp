@@ -5,6 +5,8 @@
 #include <conduit/runtime/context.hpp>
 #include <conduit/runtime/timer.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace conduit::rpc::detail {
@@ -14,6 +16,10 @@ namespace {
 bool is_final(status code) noexcept {
     return code == status::invalid_argument || code == status::permission_denied ||
            code == status::unimplemented || code == status::unauthenticated;
+}
+
+std::chrono::milliseconds wait_asked_by(const fault& why) noexcept {
+    return why.retry_after().value_or(std::chrono::milliseconds(0));
 }
 
 }  // namespace
@@ -30,16 +36,21 @@ watch_pump::watch_pump(std::shared_ptr<matchmaker_verbs> at, name_pattern patter
 task<void> watch_pump::run(start how) {
     start next = how;
     while (!failure_ && !stop_requested()) {
-        const std::uint64_t before = seen_;
         auto there = co_await try_call(next_link(next));
         next = start::waits;
         if (!there) {
             failure_ = there.error();
             break;
         }
+        const clock::time_point begun = clock::now();
         auto followed = co_await try_call(follow(std::move(*there)));
         if (!followed) note_failure(followed.error());
-        if (seen_ == before && !failure_) co_await sleep_for(pause_.next(at_->dice()));
+        if (failure_) break;
+        // One that ends soon, whatever it told before, is begun again less and less often.
+        if (clock::now() - begun >= at_->options().back_off_most()) pause_.reset();
+        clock::duration pause = pause_.next(at_->dice());
+        if (!followed) pause = std::max(pause, clock::duration(wait_asked_by(followed.error())));
+        co_await sleep_for(pause);
     }
     if (!failure_) failure_ = fault(status::cancelled, "the matchmaker's client was stopped");
     arrived_.close();
@@ -68,7 +79,6 @@ task<void> watch_pump::follow(matchmaker_link_ptr link) {
     stream<watch_event> changes = there->object().watch(pattern, from);
     while (auto event = co_await changes.next()) {
         note(*event);
-        pause_.reset();
         complained_ = false;
         auto pushed = co_await arrived_.push(std::move(*event));
         if (!pushed) co_return;

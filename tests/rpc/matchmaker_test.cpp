@@ -10,9 +10,12 @@
 #include <conduit/channels/unix_stream.hpp>
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -363,4 +366,40 @@ CO_TEST_CASE("a list stands for the matchmaker", "[rpc][matchmaker]") {
     REQUIRE(says(elsewhere, "does not have this: test.vessel 'unix:/run/x'"));
     REQUIRE(who == "one");
     REQUIRE(nobody.error().text() == "nobody offers 'demo.x', says matchmaker 'list:'");
+}
+
+TEST_CASE("a matchmaker that said when to come back is not asked before, whoever asks",
+          "[rpc][matchmaker][sim]") {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        scheduler(scheduler_options().backend(backend_kind::sim).seed(seed)).run([]() -> task<> {
+            test::small_matchmaker daemon;
+            daemon.served_with = rpc::server_options().connections_max(1);
+            daemon.start();
+            std::optional<rpc::matchmaker> first(std::in_place, daemon.options());
+            auto served = co_await try_lookup(*first, "demo.x");
+            rpc::matchmaker here(daemon.options().back_off(1ms, 1ms));
+            auto refused = co_await try_lookup(here, "demo.x");
+            const std::size_t attempts = daemon.attempts.size();
+            std::vector<rpc::fault> all;
+            for (int i = 0; i < 50; ++i) {
+                auto early = co_await try_lookup(here, "demo.x");
+                all.push_back(early.error());
+                co_await sleep_for(10ms);
+            }
+            const std::size_t attempts_then = daemon.attempts.size();
+            first.reset();
+            co_await sleep_for(1s);
+            auto after = co_await try_lookup(here, "demo.x");
+            REQUIRE(served);
+            REQUIRE(refused.error().code() == rpc::status::unavailable);
+            for (const rpc::fault& each : all) {
+                REQUIRE(each.code() == rpc::status::unavailable);
+                REQUIRE(each.retry_safe());
+                REQUIRE(each.retry_after().value() > 0ms);
+                REQUIRE(each.retry_after().value() <= 1s);
+            }
+            REQUIRE(attempts_then == attempts);
+            REQUIRE(after);
+        }());
+    }
 }

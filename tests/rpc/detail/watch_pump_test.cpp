@@ -8,6 +8,7 @@
 
 #include <conduit/rpc/matchmaker.hpp>
 #include <conduit/rpc/try_call.hpp>
+#include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/within.hpp>
 
 #include <chrono>
@@ -259,4 +260,30 @@ CO_TEST_CASE("a watch that is dropped is over at the matchmaker too", "[rpc][mat
     }
     while (there.watching > 0) co_await test::settle();
     REQUIRE(there.table.counters().watches == 0);
+}
+
+TEST_CASE("a watch that fails behind its first event is begun again less and less often",
+          "[rpc][matchmaker][watch][sim]") {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        scheduler(scheduler_options().backend(backend_kind::sim).seed(seed)).run([]() -> task<> {
+            test::small_matchmaker daemon;
+            auto& there = daemon.start();
+            there.watch_events_most = 1;
+            rpc::matchmaker here(daemon.options().back_off(10ms, 1s));
+            auto changes = here.watch(everything);
+            std::vector<kind> seen;
+            const clock::time_point until = clock::now() + 20s;
+            while (clock::now() < until) {
+                auto next = co_await rpc::try_call(within(until, changes.next()));
+                if (next && *next) seen.push_back((*next)->kind);
+            }
+            there.watch_events_most = 0;
+            auto last = co_await next_of(changes);
+            auto end = co_await next_of(changes);
+            REQUIRE(seen.size() > 10);
+            REQUIRE(seen.size() < 100);  // of a second, half is slept on average
+            REQUIRE(last.kind == kind::resync);
+            REQUIRE(end.kind == kind::complete);
+        }());
+    }
 }
