@@ -9,14 +9,18 @@
 #include "../support/child.hpp"
 #include "../support/co_test.hpp"
 #include "../support/matchmaker_place.hpp"
+#include "../support/queries.hpp"
 #include "../support/temp_dir.hpp"
 
+#include <conduit/channels/pipe.hpp>
 #include <conduit/channels/stream.hpp>
 #include <conduit/channels/unix_datagram.hpp>
 #include <conduit/channels/unix_listener.hpp>
+#include <conduit/channels/unix_stream.hpp>
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/io_handle.hpp>
+#include <conduit/runtime/run.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/when_any.hpp>
 
@@ -36,12 +40,6 @@
 using namespace conduit;
 
 namespace {
-
-rpc::instance_query query_of(std::string_view name) {
-    rpc::instance_query query;
-    query.name = name;
-    return query;
-}
 
 std::string own_backend() { return std::string(scheduler::current().backend_name()); }
 
@@ -106,6 +104,23 @@ task<bool> may_announce(rpc::matchmaker_interface& at, rpc::instance_offer offer
     co_return true;
 }
 
+/// Listens and says so, and takes whoever comes, until it is killed.
+task<int> listen_as_another(std::string path, unique_fd ready) {
+    auto tells = pipe_writer::adopt(std::move(ready)).value();
+    auto listener = unix_listener::listen(path).value();
+    auto told = co_await write_all(tells, bytes_of("!"));
+    if (!told) co_return 1;
+    while (auto peer = co_await listener.accept()) {
+        if (!peer->is_open()) co_return 2;
+    }
+    co_return 3;
+}
+
+const test::helper listens("listens where a conduitd would",
+                           [](const test::helper_arguments& given) {
+                               return run(listen_as_another(given.at(0), unique_fd(3)));
+                           });
+
 }  // namespace
 
 CO_TEST_CASE("conduitd serves, says so, and ends when it is asked to", "[tools][matchmaker]") {
@@ -116,7 +131,7 @@ CO_TEST_CASE("conduitd serves, says so, and ends when it is asked to", "[tools][
     auto client = co_await test::connect_matchmaker(there.where());
     const test::announced_socket socket(there.folder.path("echo"));
     auto announced = co_await client->announce(socket.offer("demo.echo"));
-    auto found = co_await client->lookup(query_of("demo.echo"));
+    auto found = co_await client->lookup(test::query_of("demo.echo"));
     daemon.signal(SIGTERM);
     auto stopping = co_await there.next_word();
     auto code = co_await exit_code_of(daemon);
@@ -147,7 +162,7 @@ CO_TEST_CASE("conduitd knows after a restart who was there, and each has an epoc
     auto daemon = there.start();
     static_cast<void>(co_await there.next_word());
     auto client = co_await test::connect_matchmaker(there.where());
-    auto found = co_await client->lookup(query_of("demo.echo"));
+    auto found = co_await client->lookup(test::query_of("demo.echo"));
     auto again = co_await client->announce(socket.offer("demo.echo"));
     REQUIRE(found.at.epoch > before.at.epoch);
     REQUIRE(found.source == rpc::answer_source::warming);
@@ -196,6 +211,32 @@ CO_TEST_CASE("M4: a daemon takes over from the one that serves", "[tools][matchm
     REQUIRE(ready == "READY=1");
     REQUIRE(code == 0);
     REQUIRE(status_after.at.epoch > status_before.at.epoch);
+}
+
+CO_TEST_CASE("M4: a daemon does not end another program to take its place",
+             "[tools][matchmaker][fault][M4]") {
+    test::needs_processes();
+    daemon_place there;
+    auto ends = make_pipe().value();
+    unique_fd theirs = ends.writer.detach().value();
+    auto other = test::child_process::helper("listens where a conduitd would",
+                                             {there.folder.path("matchmaker.sock")},
+                                             {{theirs.native().value(), 3}});
+    theirs.reset();
+    std::array<std::byte, 1> room{};
+    auto listens = co_await ends.reader.read_some(std::span(room));
+    auto refused = there.start({"--take-over"});
+    auto code = co_await exit_code_of(refused);
+    auto still = co_await unix_stream::connect(there.folder.path("matchmaker.sock"));
+    const bool has_ended = other.has_ended();
+    other.kill();
+    auto taken = there.start({"--take-over"});
+    auto ready = co_await there.next_word();
+    REQUIRE(listens.value() == 1);
+    REQUIRE(code == daemon::exit_unavailable);
+    REQUIRE(still);
+    REQUIRE_FALSE(has_ended);
+    REQUIRE(ready == "READY=1");
 }
 
 CO_TEST_CASE("M10: a malformed policy is not taken, and the old one is kept",
