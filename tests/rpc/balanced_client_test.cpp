@@ -35,7 +35,7 @@ task<rpc::announced> announce(rpc::matchmaker& here, std::string where,
 }
 
 task<> until_connected(const balanced& there, std::size_t connections) {
-    while (there.pool().connections_now() != connections) co_await sleep_for(1ms);
+    while (there.pool().connections_now() != connections) co_await test::come_round();
 }
 
 /// Who answers, of so many calls.
@@ -116,7 +116,7 @@ CO_TEST_CASE("calls that were not sent move over to another instance",
     auto dead = co_await announce(here, "unix:/a");
     auto there = here.balanced<test::vessel>({}, quick(servers));
     auto calling = scope.spawn(there->once());
-    while (there.pool().counters().connect_failures == 0) co_await sleep_for(1ms);
+    while (there.pool().counters().connect_failures == 0) co_await test::come_round();
     const bool early = calling.is_done();
     auto alive = co_await announce(here, "unix:/b");
     auto name = co_await calling;
@@ -135,7 +135,7 @@ CO_TEST_CASE("while the matchmaker is away the instances known last are used, an
     auto there = here.balanced<test::vessel>({}, quick(servers));
     co_await until_connected(there, 1);
     daemon.stop();
-    while (here.is_connected()) co_await sleep_for(1ms);
+    while (here.is_connected()) co_await test::come_round();
     co_await sleep_for(20ms);
     auto name = co_await there->who();
     const auto known = there.known();

@@ -8,6 +8,8 @@
 #include "../support/child.hpp"
 #include "../support/co_test.hpp"
 #include "../support/matchmaker_place.hpp"
+#include "../support/queries.hpp"
+#include "../support/settle.hpp"
 #include "../support/temp_dir.hpp"
 
 #include <conduit/channels/pipe.hpp>
@@ -15,13 +17,14 @@
 #include <conduit/rpc/detail/chance.hpp>
 #include <conduit/rpc/detail/registry.hpp>
 #include <conduit/rpc/detail/registry_store.hpp>
+#include <conduit/rpc/matchmaker.hpp>
 #include <conduit/rpc/matchmaker_server.hpp>
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/event.hpp>
 #include <conduit/runtime/io_handle.hpp>
 #include <conduit/runtime/run.hpp>
 #include <conduit/runtime/scheduler.hpp>
-#include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
 
 #include <sys/stat.h>
@@ -44,36 +47,17 @@ namespace {
 
 constexpr std::uint32_t stranger = 65'534;
 
-rpc::instance_query query_of(std::string_view name) {
-    rpc::instance_query query;
-    query.name = name;
-    return query;
-}
-
-rpc::name_pattern all_names() {
-    rpc::name_pattern all;
-    all.is_prefix = true;
-    return all;
-}
-
-bool is_real() { return scheduler::current().backend_name() != "sim"; }
-
 // --- what the children do -----------------------------------------------------------------------
 
 /// Announces, and again whenever the connection is lost, until it is killed.
 task<int> keep_announced(std::string where, std::string socket, std::string name) {
-    const std::string at = std::move(where);
     const test::announced_socket listening(socket);
-    const rpc::instance_offer offer = listening.offer(std::move(name));
-    for (;;) {
-        auto there = co_await rpc::try_call(test::connect_matchmaker(at));
-        if (!there) {
-            co_await sleep_for(1ms);  // between two matchmakers
-            continue;
-        }
-        auto announced = co_await rpc::try_call((*there)->announce(offer));
-        if (announced) co_await there->connection().until_down();
-    }
+    rpc::matchmaker here(rpc::matchmaker_client_options().at(std::move(where)).back_off(1ms, 8ms));
+    const auto how = rpc::announce_options().in_background();
+    const auto offer = co_await here.announce(listening.offer(std::move(name)), how);
+    event never;
+    co_await never.wait();
+    co_return 0;
 }
 
 const test::helper announces("announces until it is killed",
@@ -85,7 +69,7 @@ const test::helper announces("announces until it is killed",
 task<int> follow(std::string where, unique_fd ready) {
     auto tells = pipe_writer::adopt(std::move(ready)).value();
     auto there = co_await test::connect_matchmaker(std::move(where));
-    auto watch = there->watch(all_names(), std::nullopt);
+    auto watch = there->watch(test::all_names(), std::nullopt);
     std::map<rpc::instance_id, rpc::instance> known;
     std::uint64_t revision = 0;
     int resyncs = 0;
@@ -118,7 +102,7 @@ task<int> follow(std::string where, unique_fd ready) {
             known[event.what.id] = event.what;
         }
     }
-    auto all = co_await there->list(all_names(), std::nullopt, 256);
+    auto all = co_await there->list(test::all_names(), std::nullopt, 256);
     if (resyncs < 2) co_return 5;
     if (all.instances.size() != known.size()) co_return 6;
     for (const rpc::instance& one : all.instances) {
@@ -160,7 +144,7 @@ task<int> serve_until_killed(std::string where, std::string state, unique_fd rea
         // The lock of the one before may outlive it a little.
         auto at = co_await rpc::try_call(matchmaker.server().listen(where));
         if (at) break;
-        co_await sleep_for(1ms);
+        co_await test::come_round();
     }
     auto told = co_await write_all(tells, bytes_of("!"));
     if (!told) co_return 1;
@@ -207,17 +191,17 @@ CO_TEST_CASE("M1: a service that is killed is gone at once, and watchers are tol
     test::matchmaker_place there;
     co_await there.start();
     auto client = co_await there.connect();
-    auto watch = client->watch(all_names(), std::nullopt);
+    auto watch = client->watch(test::all_names(), std::nullopt);
     static_cast<void>(co_await test::until_complete(watch));
     std::uint64_t revision = 0;
     for (int i = 0; i < 5; ++i) {
         auto service = test::child_process::helper(
             "announces until it is killed", {there.where, there.folder.path("echo"), "demo.echo"});
-        auto found = co_await client->find(query_of("demo.echo"));
+        auto found = co_await client->find(test::query_of("demo.echo"));
         service.kill();
         auto came = co_await test::next_of(watch);
         auto gone = co_await test::next_of(watch);
-        auto nobody = co_await client->lookup(query_of("demo.echo"));
+        auto nobody = co_await client->lookup(test::query_of("demo.echo"));
         REQUIRE(came.change == rpc::change_kind::announced);
         REQUIRE(came.at.revision == revision + 1);
         REQUIRE(gone.change == rpc::change_kind::gone);
@@ -239,12 +223,12 @@ CO_TEST_CASE("M2: a service that hangs is suspected, then gone, and announces an
     auto client = co_await there.connect();
     const auto service = test::child_process::helper(
         "announces until it is killed", {there.where, there.folder.path("echo"), "demo.echo"});
-    auto found = co_await client->find(query_of("demo.echo"));
-    auto watch = client->watch(all_names(), found.at);
+    auto found = co_await client->find(test::query_of("demo.echo"));
+    auto watch = client->watch(test::all_names(), found.at);
     service.stop();
     auto suspected = co_await test::next_of(watch);
     auto gone = co_await test::next_of(watch);
-    auto nobody = co_await client->lookup(query_of("demo.echo"));
+    auto nobody = co_await client->lookup(test::query_of("demo.echo"));
     service.resume();
     auto back = co_await test::next_of(watch);
     REQUIRE(suspected.what.state == rpc::instance_state::suspect);
@@ -263,11 +247,11 @@ CO_TEST_CASE("M2: a service that hung for a while is well again", "[rpc][matchma
     auto client = co_await there.connect();
     const auto service = test::child_process::helper(
         "announces until it is killed", {there.where, there.folder.path("echo"), "demo.echo"});
-    auto found = co_await client->find(query_of("demo.echo"));
-    auto watch = client->watch(all_names(), found.at);
+    auto found = co_await client->find(test::query_of("demo.echo"));
+    auto watch = client->watch(test::all_names(), found.at);
     service.stop();
     auto suspected = co_await test::next_of(watch);
-    auto last_choice = co_await client->lookup(query_of("demo.echo"));
+    auto last_choice = co_await client->lookup(test::query_of("demo.echo"));
     service.resume();
     auto well = co_await test::next_of(watch);
     REQUIRE(suspected.what.state == rpc::instance_state::suspect);
@@ -305,7 +289,7 @@ CO_TEST_CASE("M3: a matchmaker is killed again and again, and all come back each
         const auto awaited = to_the_end ? services : static_cast<int>(dice.below(services + 1));
         rpc::table_position at;
         for (int i = 0; i < awaited; ++i) {
-            auto found = co_await client->find(query_of("demo.s" + std::to_string(i)));
+            auto found = co_await client->find(test::query_of("demo.s" + std::to_string(i)));
             at = found.at;
             REQUIRE(found.instances.size() == 1);
         }
@@ -327,13 +311,13 @@ CO_TEST_CASE("M5: a lookup that raced with a death is followed by one that knows
     auto socket = there.listen("second");
     auto service = test::child_process::helper(
         "announces until it is killed", {there.where, there.folder.path("first"), "demo.echo"});
-    auto found = co_await client->find(query_of("demo.echo"));
+    auto found = co_await client->find(test::query_of("demo.echo"));
     rpc::instance_offer other = socket.offer("demo.echo");
     other.weight = 0;  // only when there is nobody else
     auto second = co_await own->announce(other);
     service.kill();
     auto stale = co_await unix_stream::connect(there.folder.path("first"));
-    auto made = co_await client->connect(query_of("demo.echo"));
+    auto made = co_await client->connect(test::query_of("demo.echo"));
     auto unknown = co_await rpc::try_call(client->report_unreachable(found.instances[0].id));
     REQUIRE_FALSE(stale);
     REQUIRE(made.who.id == second.id);
@@ -400,86 +384,4 @@ CO_TEST_CASE("M7: another user announces neither an owned name nor somebody's ad
     REQUIRE(posed == denied);
     REQUIRE(kept == denied);
     REQUIRE(allowed == 0);
-}
-
-TEST_CASE("M8: a million names of one user take no more than its share",
-          "[rpc][matchmaker][fault][M8]") {
-    using namespace conduit::rpc;
-    detail::registry table(1, 0);
-    const instance_owner owner{1000, 4711, {}, 1};
-    std::size_t taken = 0;
-    std::string why;
-    std::size_t bytes_at_limit = 0;
-    for (std::uint32_t i = 0; i < 1'000'000; ++i) {
-        const std::string number = std::to_string(i);
-        instance_offer offer;
-        offer.name = "flood.n" + number;
-        offer.address = "unix:/run/x" + number;
-        auto announced = table.announce(owner, std::move(offer));
-        if (announced) {
-            ++taken;
-        } else if (why.empty()) {
-            why = announced.error().what();
-            bytes_at_limit = table.counters().bytes;
-        }
-    }
-    REQUIRE(taken == 256);
-    REQUIRE(why.find("256") != std::string::npos);
-    REQUIRE(table.counters().bytes == bytes_at_limit);
-    REQUIRE(table.counters().refused == 1'000'000 - 256);
-    instance_offer other;
-    other.name = "other";
-    other.address = "unix:/run/other";
-    REQUIRE(table.announce(instance_owner{1001, 4712, {}, 2}, other));
-}
-
-CO_TEST_CASE("M8: a connection that floods is refused, and others are served",
-             "[rpc][matchmaker][fault][M8]") {
-    test::matchmaker_place there(rpc::matchmaker_options().names_max(16, 1000));
-    co_await there.start();
-    auto flood = co_await there.connect();
-    auto client = co_await there.connect();
-    auto socket = there.listen("flood");
-    int taken = 0;
-    int refused = 0;
-    for (int i = 0; i < 200; ++i) {
-        const auto offer = socket.offer("flood.n" + std::to_string(i));
-        auto announced = co_await rpc::try_call(flood->announce(offer));
-        if (announced) ++taken;
-        if (!announced && announced.error().code() == rpc::status::resource_exhausted) ++refused;
-    }
-    auto found = co_await client->lookup(query_of("flood.n0"));
-    REQUIRE(taken == 16);
-    REQUIRE(refused == 184);
-    REQUIRE(found.instances.size() == 1);
-}
-
-CO_TEST_CASE("M9: a clock that was set back over a restart changes nothing",
-             "[rpc][matchmaker][fault][M9]") {
-    if (!is_real()) co_return test::skip("files are not simulated");
-    const test::temp_dir state;
-    rpc::matchmaker_options options;
-    options.state(state.path("state")).save_within(1ms);
-    test::matchmaker_place there(options);
-    const auto born = current_kernel().identity_of(::getpid()).value();
-    rpc::detail::registry_snapshot before;
-    before.epoch = std::uint64_t{1} << 60;  // of a clock that was far ahead
-    rpc::instance one;
-    one.id = {before.epoch, 1};
-    one.owner = {::geteuid(), ::getpid(), born.boot, born.start_time};
-    one.offer = there.listen("echo").offer("demo.echo");
-    before.instances.push_back(one);
-    {
-        rpc::detail::registry_store store(options.state());
-        static_cast<void>(co_await store.open());
-        auto saved = co_await store.save(before);
-        REQUIRE(saved);
-    }
-    co_await there.start();
-    auto client = co_await there.connect();
-    auto found = co_await client->lookup(query_of("demo.echo"));
-    REQUIRE(found.at.epoch == before.epoch + 1);
-    REQUIRE(found.source == rpc::answer_source::warming);
-    REQUIRE(found.instances.size() == 1);
-    REQUIRE(found.instances[0].id == one.id);
 }

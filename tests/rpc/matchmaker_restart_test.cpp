@@ -113,7 +113,7 @@ CO_TEST_CASE("offers come back after a restart, and watches see no gap", "[rpc][
     auto away = co_await rpc::try_call(within(10ms, changes.next()));
     co_await there.restart();
     auto after = co_await test::until_complete(changes);
-    while (one.offer->times() < 2) co_await sleep_for(1ms);
+    while (one.offer->times() < 2) co_await test::come_round();
     auto found = co_await here.find<test::vessel>();
     auto who = co_await who_is_connected(here);
     REQUIRE(before.size() == 3);
@@ -142,7 +142,7 @@ CO_TEST_CASE("a balanced client keeps its connections over a restart of the matc
     co_await there.restart();
     while (vessels.known().at.epoch == before.at.epoch) co_await vessels.until_changed();
     auto second = co_await vessels->who();
-    while (one.offer->times() < 2) co_await sleep_for(1ms);
+    while (one.offer->times() < 2) co_await test::come_round();
     while (vessels.known().kept > 0) co_await vessels.until_changed();
     auto third = co_await vessels->who();
     REQUIRE(before.instances.size() == 1);
@@ -166,7 +166,7 @@ CO_TEST_CASE("who is killed is left at once, and its calls go to the others",
     auto vessels = here.balanced<test::vessel>();
     auto changes = here.watch({"test.vessel", false});
     while (vessels.known().instances.size() < 2) co_await vessels.until_changed();
-    while (vessels.pool().connections_now() < 2) co_await sleep_for(1ms);
+    while (vessels.pool().connections_now() < 2) co_await test::come_round();
     const std::int32_t first_pid = first.pid();
     first.kill();
     std::set<std::string> names;
@@ -211,7 +211,7 @@ CO_TEST_CASE("what is offered where nobody listens is refused, until somebody do
     auto refused = co_await rpc::try_call(here.announce<test::vessel>(where));
     const auto how = rpc::announce_options().in_background();
     auto offer = co_await here.announce<test::vessel>(where, how);
-    while (offer.why().empty()) co_await sleep_for(1ms);
+    while (offer.why().empty()) co_await test::come_round();
     const std::string why = offer.why();
     auto socket = there.listen("late");
     auto ended = co_await offer.until_up();
