@@ -224,7 +224,7 @@ CO_TEST_CASE("M4: a daemon does not end another program to take its place",
                                              {{theirs.native().value(), 3}});
     theirs.reset();
     std::array<std::byte, 1> room{};
-    auto listens = co_await ends.reader.read_some(std::span(room));
+    auto listening = co_await ends.reader.read_some(std::span(room));
     auto refused = there.start({"--take-over"});
     auto code = co_await exit_code_of(refused);
     auto still = co_await unix_stream::connect(there.folder.path("matchmaker.sock"));
@@ -232,7 +232,7 @@ CO_TEST_CASE("M4: a daemon does not end another program to take its place",
     other.kill();
     auto taken = there.start({"--take-over"});
     auto ready = co_await there.next_word();
-    REQUIRE(listens.value() == 1);
+    REQUIRE(listening.value() == 1);
     REQUIRE(code == daemon::exit_unavailable);
     REQUIRE(still);
     REQUIRE_FALSE(has_ended);

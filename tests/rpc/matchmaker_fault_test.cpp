@@ -14,29 +14,35 @@
 
 #include <conduit/channels/pipe.hpp>
 #include <conduit/channels/stream.hpp>
+#include <conduit/channels/unix_listener.hpp>
 #include <conduit/rpc/detail/chance.hpp>
-#include <conduit/rpc/detail/registry.hpp>
-#include <conduit/rpc/detail/registry_store.hpp>
 #include <conduit/rpc/matchmaker.hpp>
 #include <conduit/rpc/matchmaker_server.hpp>
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/io_handle.hpp>
+#include <conduit/runtime/log.hpp>
 #include <conduit/runtime/run.hpp>
 #include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/task_scope.hpp>
+#include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
 
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -49,12 +55,19 @@ constexpr std::uint32_t stranger = 65'534;
 
 // --- what the children do -----------------------------------------------------------------------
 
-/// Announces, and again whenever the connection is lost, until it is killed.
-task<int> keep_announced(std::string where, std::string socket, std::string name) {
-    const test::announced_socket listening(socket);
-    rpc::matchmaker here(rpc::matchmaker_client_options().at(std::move(where)).back_off(1ms, 8ms));
+/// Announces each name at the socket before it, and again whenever the connection is lost, until
+/// it is killed.
+task<int> keep_announced(test::helper_arguments given) {
+    const test::helper_arguments own = std::move(given);
+    rpc::matchmaker here(rpc::matchmaker_client_options().at(own.at(0)).back_off(4ms, 32ms));
     const auto how = rpc::announce_options().in_background();
-    const auto offer = co_await here.announce(listening.offer(std::move(name)), how);
+    std::vector<test::announced_socket> sockets;
+    std::vector<rpc::announced> offers;
+    for (std::size_t i = 1; i + 1 < own.size(); i += 2) {
+        sockets.emplace_back(own[i]);
+        auto made = co_await here.announce(sockets.back().offer(own[i + 1]), how);
+        offers.push_back(std::move(made));
+    }
     event never;
     co_await never.wait();
     co_return 0;
@@ -62,7 +75,7 @@ task<int> keep_announced(std::string where, std::string socket, std::string name
 
 const test::helper announces("announces until it is killed",
                              [](const test::helper_arguments& given) {
-                                 return run(keep_announced(given.at(0), given.at(1), given.at(2)));
+                                 return run(keep_announced(given));
                              });
 
 /// Follows all changes until "demo.last" is there, and compares what it was told with what is so.
@@ -175,6 +188,72 @@ task<int> exit_code_of(test::child_process& child) {
     co_return child.wait().code;
 }
 
+/// A process's client and offers, in the simulated kernel.
+struct simulated_service {
+    simulated_service(const test::matchmaker_place& there, const std::string& name)
+        : socket(there.listen(name)),
+          here(rpc::matchmaker_client_options().at(there.where).back_off(1ms, 100ms)) {}
+
+    test::announced_socket socket;
+    rpc::matchmaker here;
+    std::optional<rpc::announced> offer;
+};
+
+task<> take_all(unix_listener& at) {
+    while (auto peer = co_await at.accept()) continue;
+}
+
+/// How many are announced, each 10 ms, until all are.
+task<std::vector<std::size_t>> until_all_are_back(const test::matchmaker_place& there,
+                                                  std::size_t all) {
+    std::vector<std::size_t> announced{0};
+    while (announced.back() < all) {
+        co_await sleep_for(10ms);
+        announced.push_back(there.server->at().revision);  // each is the next one
+    }
+    co_return announced;
+}
+
+/// A dozen times at a point by chance, while some, all or none have come back, and once more when
+/// all have.
+task<> die_often(std::uint64_t seed) {
+    constexpr std::size_t services = 100;
+    test::matchmaker_place there;
+    co_await there.start();
+    rpc::detail::chance dice(seed);
+    std::vector<std::unique_ptr<simulated_service>> all;
+    task_scope accepting;
+    const auto how = rpc::announce_options().in_background();
+    for (std::size_t i = 0; i < services; ++i) {
+        const std::string name = "s" + std::to_string(i);
+        auto& one = *all.emplace_back(std::make_unique<simulated_service>(there, name));
+        accepting.spawn(take_all(one.socket.listener()));
+        auto made = co_await one.here.announce(one.socket.offer("demo." + name), how);
+        one.offer.emplace(std::move(made));
+    }
+    constexpr int deaths = 12;
+    for (int death = 0; death <= deaths; ++death) {
+        if (death == deaths) static_cast<void>(co_await until_all_are_back(there, services));
+        const std::uint64_t epoch = there.server->at().epoch;
+        there.destroy();
+        co_await sleep_for(dice.up_to(100ms) + 1ms);  // so that the next epoch is another
+        co_await there.restart();
+        REQUIRE(there.server->at().epoch > epoch);
+        if (death < deaths) co_await sleep_for(dice.up_to(300ms));
+    }
+    const auto back = co_await until_all_are_back(there, services);
+    std::size_t most = 0;
+    for (std::size_t i = 1; i < back.size(); ++i) most = std::max(most, back[i] - back[i - 1]);
+    auto client = co_await there.connect();
+    auto found = co_await client->list(test::all_names(), std::nullopt, 256);
+    REQUIRE(found.instances.size() == services);
+    REQUIRE(back.size() > 5);    // they took more than 50 ms,
+    REQUIRE(back.size() < 200);  // and less than 2 s,
+    REQUIRE(most <= services / 2);
+    accepting.request_stop();
+    co_await accepting.join();
+}
+
 rpc::matchmaker_options open_to_all() {
     rpc::server_options server;
     server.clients(allowed_users().allow_any()).socket_mode(0666);
@@ -263,16 +342,21 @@ CO_TEST_CASE("M2: a service that hung for a while is well again", "[rpc][matchma
 CO_TEST_CASE("M3: a matchmaker is killed again and again, and all come back each time",
              "[rpc][matchmaker][fault][M3]") {
     test::needs_processes();
+    constexpr int processes = 2;
     constexpr int services = 8;
-    constexpr int rounds = 12;
+    constexpr int rounds = 16;
     const test::temp_dir folder;
     const std::string where = "unix:" + folder.path("matchmaker.sock");
     rpc::detail::chance dice(rpc::detail::seed_from_kernel());
     std::vector<test::child_process> children;
-    for (int i = 0; i < services; ++i) {
-        const std::string name = "s" + std::to_string(i);
-        children.push_back(test::child_process::helper("announces until it is killed",
-                                                       {where, folder.path(name), "demo." + name}));
+    for (int process = 0; process < processes; ++process) {
+        std::vector<std::string> arguments{where};
+        for (int i = process; i < services; i += processes) {
+            const std::string name = "s" + std::to_string(i);
+            arguments.push_back(folder.path(name));
+            arguments.push_back("demo." + name);
+        }
+        children.push_back(test::child_process::helper("announces until it is killed", arguments));
     }
     std::uint64_t epoch = 0;
     for (int round = 0; round < rounds; ++round) {
@@ -298,6 +382,15 @@ CO_TEST_CASE("M3: a matchmaker is killed again and again, and all come back each
             epoch = at.epoch;
         }
         matchmaker.kill();
+    }
+}
+
+TEST_CASE("M3: a matchmaker that dies at any point finds all again, spread over the time it gave",
+          "[rpc][matchmaker][fault][M3][sim]") {
+    for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+        auto options = scheduler_options().backend(backend_kind::sim).seed(seed);
+        options.log([](log_level, std::string_view) {});  // each client says that it lost it
+        scheduler(options).run(die_often(seed));
     }
 }
 

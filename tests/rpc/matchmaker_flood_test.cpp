@@ -7,6 +7,7 @@
 #include "../support/co_test.hpp"
 #include "../support/matchmaker_place.hpp"
 #include "../support/queries.hpp"
+#include "../support/sanitized.hpp"
 #include "../support/temp_dir.hpp"
 
 #include <conduit/rpc/detail/registry.hpp>
@@ -36,7 +37,8 @@ TEST_CASE("M8: a million names of one user take no more than its share",
     std::size_t taken = 0;
     std::string why;
     std::size_t bytes_at_limit = 0;
-    for (std::uint32_t i = 0; i < 1'000'000; ++i) {
+    constexpr std::uint32_t names = test::is_sanitized ? 100'000 : 1'000'000;
+    for (std::uint32_t i = 0; i < names; ++i) {
         const std::string number = std::to_string(i);
         instance_offer offer;
         offer.name = "flood.n" + number;
@@ -52,7 +54,7 @@ TEST_CASE("M8: a million names of one user take no more than its share",
     REQUIRE(taken == 256);
     REQUIRE(why.find("256") != std::string::npos);
     REQUIRE(table.counters().bytes == bytes_at_limit);
-    REQUIRE(table.counters().refused == 1'000'000 - 256);
+    REQUIRE(table.counters().refused == names - 256);
     instance_offer other;
     other.name = "other";
     other.address = "unix:/run/other";
@@ -66,7 +68,7 @@ CO_TEST_CASE("M8: a connection that floods is refused, and others are served",
     auto flooder = co_await there.connect();
     auto client = co_await there.connect();
     auto socket = there.listen("flood");
-    constexpr int flood = 2000;
+    constexpr int flood = 5000;
     int taken = 0;
     int refused = 0;
     for (int i = 0; i < flood; ++i) {
