@@ -1,6 +1,7 @@
 # Runs PROGRAM with what stands behind "--" and the file INPUT as its standard input, in an empty
 # folder. It must exit with 0 and print what the file EXPECTED says. With a SERVER, that program is
-# run beside it, for one client, and must exit with 0 too.
+# run beside it, for one client, and must exit with 0 too. With a SCRIPT, that runs both, and is
+# told of a MATCHMAKER as well.
 
 cmake_minimum_required(VERSION 3.25)
 cmake_path(GET PROGRAM STEM noun)
@@ -23,10 +24,13 @@ if(NOT DEFINED INPUT)
     set(INPUT /dev/null)
 endif()
 set(beside "")
-if(DEFINED SERVER)
+set(command "${PROGRAM}" ${arguments})
+if(DEFINED SCRIPT)
+    set(command "${SCRIPT}" "${MATCHMAKER}" "${SERVER}" "${PROGRAM}")
+elseif(DEFINED SERVER)
     set(beside COMMAND "${SERVER}" --once)
 endif()
-execute_process(${beside} COMMAND "${PROGRAM}" ${arguments}
+execute_process(${beside} COMMAND ${command}
     INPUT_FILE "${INPUT}"
     WORKING_DIRECTORY "${folder}"
     OUTPUT_VARIABLE printed

@@ -2,8 +2,8 @@
 //
 // A log that many write and one reads, through a FIFO: each record arrives whole.
 //
-//     fifo_log read /run/user/1000/log &           prints what comes, from any number of writers
-//     fifo_log write /run/user/1000/log "disk is full"
+//     04_fifo_log read /run/user/1000/log &        prints what comes, from any number of writers
+//     04_fifo_log write /run/user/1000/log "disk is full"
 //
 // Without arguments one reader and three writers run side by side, and the lines come out sorted.
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Sends words to unix_echo_server and prints what comes back:
+// Sends words to 05_unix_echo_server and prints what comes back:
 //
-//     unix_echo_client [PATH [WORD...]]
+//     05_unix_echo_client [PATH [WORD...]]
 //
 // The server may be started a little later: the client waits for it for 10 seconds.
 

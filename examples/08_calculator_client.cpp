@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Has calculator_server calculate, as if that were an object of this program:
+// Has 08_calculator_server calculate, as if that were an object of this program:
 //
-//     calculator_client [ADDRESS]                      also exec:calculator_server stdio:
+//     08_calculator_client [ADDRESS]                   also exec:08_calculator_server stdio:
 //
 // The server may be started a little later: the client waits for it for 10 seconds.
 
-#include "calculator.hpp"
+#include "08_calculator.hpp"
 
 #include <conduit/rpc/connect.hpp>
 #include <conduit/rpc/try_call.hpp>

@@ -2,11 +2,11 @@
 //
 // A room where everybody hears what anybody says, until SIGINT or SIGTERM:
 //
-//     chat_server [--once] [ADDRESS]                   with --once until the last member has left
+//     15_chat_server [--once] [ADDRESS]                with --once until the last member has left
 //
-// chat_client is the other side.
+// 15_chat_client is the other side.
 
-#include "chat.hpp"
+#include "15_chat.hpp"
 
 #include <conduit/rpc/call_info.hpp>
 #include <conduit/rpc/server.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The contract between calculator_server and calculator_client.
+// The contract between 08_calculator_server and 08_calculator_client.
 
 #pragma once
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Two members of chat_server's room, who talk and print what they heard:
+// Two members of 15_chat_server's room, who talk and print what they heard:
 //
-//     chat_client [ADDRESS]
+//     15_chat_client [ADDRESS]
 
-#include "chat.hpp"
+#include "15_chat.hpp"
 
 #include <conduit/rpc/connect.hpp>
 #include <conduit/rpc/try_call.hpp>

@@ -2,11 +2,11 @@
 //
 // Calculates for other processes, until SIGINT or SIGTERM:
 //
-//     calculator_server [--once] [ADDRESS...]          with --once until the last client has left
+//     08_calculator_server [--once] [ADDRESS...]       with --once until the last client has left
 //
-// calculator_client is the other side.
+// 08_calculator_client is the other side.
 
-#include "calculator.hpp"
+#include "08_calculator.hpp"
 
 #include <conduit/rpc/fault.hpp>
 #include <conduit/rpc/server.hpp>

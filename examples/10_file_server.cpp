@@ -2,11 +2,11 @@
 //
 // Keeps files for other processes of this user in its working folder, until SIGINT or SIGTERM:
 //
-//     file_server [--once] [ADDRESS]                   with --once until the last client has left
+//     10_file_server [--once] [ADDRESS]                with --once until the last client has left
 //
-// file_client is the other side.
+// 10_file_client is the other side.
 
-#include "file_store.hpp"
+#include "10_file_store.hpp"
 
 #include <conduit/channels/copy.hpp>
 #include <conduit/channels/file.hpp>

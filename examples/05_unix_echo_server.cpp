@@ -2,9 +2,9 @@
 //
 // Sends back what comes, to any number of clients at a time, until SIGINT or SIGTERM:
 //
-//     unix_echo_server [--once] [PATH]                 with --once for one client
+//     05_unix_echo_server [--once] [PATH]              with --once for one client
 //
-// unix_echo_client is the other side.
+// 05_unix_echo_client is the other side.
 
 #include <conduit/channels/stream.hpp>
 #include <conduit/channels/unix_listener.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The contract between file_server and file_client. Open files travel, over Unix sockets, and the
-// kernel lets their receivers read and write them: no byte of them goes through a call.
+// The contract between 10_file_server and 10_file_client. Open files travel, over Unix sockets, and
+// the kernel lets their receivers read and write them: no byte of them goes through a call.
 
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The contract between chat_server and chat_client: calls go both ways over one connection.
+// The contract between 15_chat_server and 15_chat_client: calls go both ways over one connection.
 
 #pragma once
 

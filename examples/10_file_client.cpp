@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Hands an open file to file_server, and gets one from it:
+// Hands an open file to 10_file_server, and gets one from it:
 //
-//     file_client [ADDRESS]
+//     10_file_client [ADDRESS]
 //
 // The server may be started a little later: the client waits for it for 10 seconds.
 
-#include "file_store.hpp"
+#include "10_file_store.hpp"
 
 #include <conduit/channels/copy.hpp>
 #include <conduit/channels/file.hpp>
