@@ -14,6 +14,7 @@ packages=(
     nlohmann-json3-dev                           # the library, inside rpc/
     libcli11-dev                                 # the command line and the daemon
     catch2 libbenchmark-dev                      # the tests and benchmarks
+    redis-tools                                  # the tests of an example
 )
 dev_packages=(clang-19 libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19)
 bench_packages=(
@@ -33,9 +34,9 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 setup: this is not Debian, so nothing is installed. conduit needs, by their Debian 12 names:
     g++ 12.2 or newer, cmake 3.25, ninja-build, ccache, pkg-config, libfmt-dev 9, liburing-dev 2.3,
     libasio-dev 1.22, libssl-dev 3.0, catch2 2.13, libbenchmark-dev, nlohmann-json3-dev,
-    libcli11-dev 2.1; for the sanitizers and for .ci/run also clang-19, libclang-rt-19-dev, llvm-19,
-    clang-format-19, clang-tidy-19; for the peers in the benchmarks libgrpc++-dev, libprotobuf-dev,
-    protobuf-compiler-grpc, libcapnp-dev, capnproto.
+    libcli11-dev 2.1, redis-tools 7; for the sanitizers and for .ci/run also clang-19,
+    libclang-rt-19-dev, llvm-19, clang-format-19, clang-tidy-19; for the peers in the benchmarks
+    libgrpc++-dev, libprotobuf-dev, protobuf-compiler-grpc, libcapnp-dev, capnproto.
 TEXT
     exit 0
 fi
