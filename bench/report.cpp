@@ -108,6 +108,8 @@ constexpr auto works = std::to_array<work>({
     {"rpc.stop.under_load", "ms", "real_time", "", std::nullopt},
     {"rpc.workers.scaling.us0", "x", "real_time", "", std::nullopt},
     {"rpc.workers.scaling.us20", "x", "real_time", "", std::nullopt},
+    {"redis.get.p1", "us", "cpu_time", "redis", std::nullopt},
+    {"redis.get.p16", "us", "cpu_time", "redis", std::nullopt},
     {"compile.hello.server", "s", "cpu_time", "", 3},
     {"compile.hello.client", "s", "cpu_time", "", 3},
 });

@@ -117,7 +117,7 @@ time_compiler() {
 }
 
 run_round() {
-    local round=$1 work kind way messages row name side
+    local round=$1 work kind way messages row name side pipelined
     for work in "${runtime_works[@]}"; do
         wanted "$work" || continue
         on_one_core "$round" "$work" "$programs/runtime_bench" --benchmark_filter="^$work/" \
@@ -207,6 +207,14 @@ run_round() {
             on_two_cores "$round" "matchmaker-$kind-$way" \
                 "$programs/matchmaker_bench" "$way" "$kind"
         done
+    done
+    for pipelined in 1 16; do
+        wanted "redis.get.p$pipelined" && command -v redis-benchmark >/dev/null || continue
+        for way in epoll uring; do
+            sample "$round" "redis-$pipelined-$way" \
+                bench/redis.sh "conduit_$way" "$pipelined" "$programs/redis_server"
+        done
+        sample "$round" "redis-$pipelined-redis" bench/redis.sh redis "$pipelined"
     done
     for side in server client; do
         wanted "compile.hello.$side" || continue
