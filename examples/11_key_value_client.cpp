@@ -44,15 +44,21 @@ public:
                 note(**change);
                 change = co_await rpc::try_call(changes.next());
             }
-            // Its instance has gone. Another one begins with all there is, which note() sorts out.
-            if (change || change.error().code() == rpc::status::cancelled) co_return;
+            // Where its instance has gone, or found it too slow, another one begins with all there
+            // is, which note() sorts out. Any other end is for good.
+            if (change) co_return;
+            const rpc::status why = change.error().code();
+            const bool again =
+                why == rpc::status::unavailable || why == rpc::status::resource_exhausted;
+            if (!again) co_return;
         }
     }
 
     task<> until_seen(std::size_t changes) {
         while (seen_ < changes) {
             more_.reset();
-            co_await more_.wait();
+            const std::error_code ended = co_await more_.wait();
+            if (ended) throw std::system_error(ended);
         }
     }
 

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -36,7 +37,8 @@ public:
     task<> until_heard(std::size_t lines) {
         while (heard_.size() < lines) {
             more_.reset();
-            co_await more_.wait();
+            const std::error_code ended = co_await more_.wait();
+            if (ended) throw std::system_error(ended);
         }
     }
     void print(const char* as) const {
