@@ -32,6 +32,7 @@ conduit::pipeline shell_count(const std::vector<std::string>& paths, const std::
     }
     command cat("xargs", "-0", "cat");
     cat.input(conduit::redirect::text(std::move(names)));
+    cat.own_group();  // so that to stop xargs is to stop what it has started
     auto stages = std::move(cat) | command("tr", "-cs", "A-Za-z", "\\n") |
                   command("tr", "A-Z", "a-z") | command("sort") | command("uniq", "-c") |
                   command("sort", "-rn");

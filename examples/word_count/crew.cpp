@@ -21,6 +21,12 @@ using namespace std::chrono_literals;
 
 constexpr auto patience = 10s;
 
+/// A program that the kernel ends with this process, should that be killed.
+template <class... Words>
+conduit::command bound_to_this(const char* program, const Words&... words) {
+    return conduit::command("setpriv", "--pdeathsig", "KILL", program, words...);
+}
+
 /// Not reached by what the terminal sends to this process's group, such as Ctrl-C: this process
 /// sees to its children itself.
 conduit::process start_child(conduit::command program) {
@@ -38,10 +44,9 @@ std::string words_for(const conduit::exit_status& ended) {
     return "ended with status " + std::to_string(ended.code);
 }
 
-/// conduitd does not look at its input, so the kernel ends it with this process, if need be.
 void crew::start_matchmaker() {
-    conduit::command program("setpriv", "--pdeathsig", "KILL", WORD_COUNT_CONDUITD, "--state", "",
-                             "--listen", matchmaker_address());
+    auto program =
+        bound_to_this(WORD_COUNT_CONDUITD, "--state", "", "--listen", matchmaker_address());
     program.input(conduit::redirect::null())
         .output(conduit::redirect::null())
         .error_output(conduit::redirect::pipe());
@@ -51,7 +56,7 @@ void crew::start_matchmaker() {
 
 /// Calls go over any stream: here it is the standard input and output of a child.
 void crew::start_collector() {
-    collector_child_.emplace(start_child(conduit::command(WORD_COUNT_COLLECTOR)));
+    collector_child_.emplace(start_child(bound_to_this(WORD_COUNT_COLLECTOR)));
     auto output = collector_child_->take_output();
     auto input = collector_child_->take_input();
     conduit::any_stream stream(std::move(output.value()), std::move(input.value()));
@@ -60,11 +65,11 @@ void crew::start_collector() {
 
 crew::worker& crew::start_worker() {
     const std::string number = std::to_string(++started_);
-    conduit::command program(WORD_COUNT_WORKER, "--number", number, "--folder", folder_);
+    auto program = bound_to_this(WORD_COUNT_WORKER, "--number", number, "--folder", folder_);
     if (miscounts_ && started_ == wanted_ + 1) program.argument("--miscount");
     program.environment("CONDUIT_MATCHMAKER", matchmaker_address());
     program.output(conduit::redirect::null());
-    workers_.push_back({"worker=" + number, start_child(std::move(program))});
+    workers_.push_back({"worker " + number, "worker=" + number, start_child(std::move(program))});
     return workers_.back();
 }
 
@@ -84,7 +89,7 @@ task<> crew::start(conduit::task_scope& scope, std::string log_file) {
     for (std::size_t i = 0; i < wanted_; ++i) scope.spawn(keep_replaced(start_worker()), "worker");
 }
 
-/// Whoever ends before all is done has a successor at once.
+/// Whoever is killed before all is done has a successor at once.
 task<> crew::keep_replaced(worker& first) {
     worker* current = &first;
     for (;;) {
@@ -92,9 +97,10 @@ task<> crew::keep_replaced(worker& first) {
         if (!ended || stopping_) co_return;
         const std::string how = words_for(*ended);
         if (current->tag == killed_) killed_ended_ = how;
-        co_await log_->say(current->tag + " " + how);
-        if (started_ >= wanted_ + replacements_max) {
-            throw std::runtime_error(current->tag + " " + how + ", and so did those before it");
+        co_await log_->say(current->name + " " + how);
+        const bool has_failed = ended->signal == 0;  // it has said why
+        if (has_failed || started_ >= wanted_ + replacements_max) {
+            throw std::runtime_error(current->name + " " + how);
         }
         current = &start_worker();
     }
@@ -129,9 +135,9 @@ task<> crew::stop_workers() {
         if (each.child.has_exited()) continue;
         auto input = co_await each.child.close_writing();
         auto ended = co_await conduit::within(patience, each.child.exited());
-        if (!input || !ended) throw std::runtime_error(each.tag + " does not end");
+        if (!input || !ended) throw std::runtime_error(each.name + " does not end");
         if (ended->code == 0 && ended->signal == 0) continue;
-        throw std::runtime_error(each.tag + " " + words_for(*ended));
+        throw std::runtime_error(each.name + " " + words_for(*ended));
     }
     auto ended = co_await matchmaker_->stop();
     if (ended && (ended->code != 0 || ended->signal != 0)) {

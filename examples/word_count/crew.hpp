@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The processes of the demo: a matchmaker, a log collector, and workers, of which there are always
-// so many: one that ends is replaced. What they do is none of its business; for that see
+// so many: one that is killed is replaced. What they do is none of its business; for that see
 // worker.cpp, collector.cpp and coordinator.hpp.
 //
 //     crew all(folder.path(), 4, false, remarks());
@@ -45,8 +45,8 @@ public:
           from_conduit_(std::move(from_conduit)) {}
 
     /// Returns once all are started and the collector reads. Who ends without being asked to is
-    /// seen by tasks in `scope`: they start another worker, or throw std::runtime_error where it
-    /// is not one, or the tenth.
+    /// seen by tasks in `scope`: they start another worker where one was killed, the tenth
+    /// excepted, and throw std::runtime_error otherwise.
     conduit::task<> start(conduit::task_scope& scope, std::string log_file);
 
     /// The log of the demo's own process.
@@ -70,6 +70,7 @@ public:
 
 private:
     struct worker {
+        std::string name;
         std::string tag;
         conduit::process child;
     };

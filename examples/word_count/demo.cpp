@@ -21,6 +21,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <fcntl.h>
+
 #include <chrono>
 #include <csignal>
 #include <cstddef>
@@ -30,6 +32,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -87,8 +90,9 @@ public:
         out_.stages(found_, *counting_, given_.workers + 2, log_, check_);
         out_.kill(*counting_, all_.how_killed_ended());
         out_.verdict(counting_->table(), check_);
-        const bool was_read = out_.where_next(check_.agrees());
-        if (!was_read) co_return exit_failed;
+        const std::error_code unwritten = out_.where_next(check_.agrees());
+        if (unwritten == std::errc::broken_pipe) co_return exit_failed;  // the reader knows
+        if (unwritten) throw std::system_error(unwritten, "standard output");
         co_return check_.agrees() ? 0 : exit_disagrees;
     }
 
@@ -142,15 +146,20 @@ task<int> demonstrate(options given) {
     co_return co_await all.run();
 }
 
+/// What fails since it was interrupted is nothing to speak of.
+void complain(const std::exception& why) {
+    if (!conduit::stop_requested()) std::fprintf(stderr, "demo: %s\n", why.what());
+}
+
 task<int> code_of(options given) {
     options own = std::move(given);
     try {
         co_return co_await demonstrate(std::move(own));
     } catch (const no_text& why) {
-        std::fprintf(stderr, "demo: %s\n", why.what());
+        complain(why);
         co_return exit_usage;
     } catch (const std::exception& why) {
-        if (!conduit::stop_requested()) std::fprintf(stderr, "demo: %s\n", why.what());
+        complain(why);
         co_return exit_failed;
     }
 }
@@ -209,6 +218,9 @@ int main(int argc, char** argv) {
     if (given.places.empty()) given.places = word_count::usual_places();
     std::signal(SIGPIPE,
                 SIG_IGN);  // who reads the output may leave; that is no reason to leave files
+    for (int fd = 0; fd <= 2; ++fd) {  // else some file of ours would be taken for the output
+        if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
+    }
     word_count::ending ended;
     try {
         auto options = conduit::scheduler_options().log(given.from_conduit.sink());

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -114,7 +115,7 @@ void report::begin(const texts& found, std::size_t workers, std::string_view bac
     fmt::print("  processes  conduitd, {}, a log collector, and this one\n",
                counted(workers, "worker", "workers"));
     fmt::print("  backend    {}\n\n", backend == "uring" ? "io_uring" : backend);
-    std::fflush(stdout);
+    flush();
 }
 
 void report::top_words(const word_table& table) {
@@ -191,14 +192,15 @@ void report::verdict(const word_table& table, const comparison& check) {
     for (const std::string& each : check.examples) fmt::print("  {}\n", each);
 }
 
-bool report::where_next(bool agrees) {
+std::error_code report::where_next(bool agrees) {
     if (agrees) {
         fmt::print("\nNext: {}  how it is done\n", strong("examples/word_count/"));
         fmt::print("      {}             smaller programs, one thing each\n", strong("examples/"));
         fmt::print("      {}           which channel for what, servers that stop, ...\n",
                    strong("docs/guide/"));
     }
-    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+    flush();
+    return unwritten_;
 }
 
 conduit::task<> report::show_progress(const coordinator& of, std::string_view what) {
@@ -207,7 +209,7 @@ conduit::task<> report::show_progress(const coordinator& of, std::string_view wh
         const auto width = static_cast<std::size_t>(of.progress() * 50);
         fmt::print("\r  {} [{:<50}] {:3.0f} %", what,
                    std::string(std::min<std::size_t>(width, 50), '='), of.progress() * 100);
-        std::fflush(stdout);
+        flush();
         line_is_there_ = true;
         const auto stopped = co_await conduit::sleep_for(50ms);
         if (stopped) co_return;
@@ -217,14 +219,20 @@ conduit::task<> report::show_progress(const coordinator& of, std::string_view wh
 void report::show_busy(std::string_view what) {
     if (!is_terminal_) return;
     fmt::print("\r  {} ...", what);
-    std::fflush(stdout);
+    flush();
     line_is_there_ = true;
+}
+
+void report::flush() {
+    if (std::fflush(stdout) != 0 && !unwritten_) {
+        unwritten_ = std::error_code(errno, std::generic_category());
+    }
 }
 
 void report::clear_progress() {
     if (line_is_there_) fmt::print("\r\x1b[K");
     line_is_there_ = false;
-    std::fflush(stdout);
+    flush();
 }
 
 }  // namespace word_count

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace word_count {
 
@@ -31,8 +32,8 @@ public:
                 const log_summary& log, const comparison& check);
     void kill(const coordinator& of, const std::string& how_it_ended);
     void verdict(const word_table& table, const comparison& check);
-    /// Yields whether all that was printed was taken by whoever reads it.
-    [[nodiscard]] bool where_next(bool agrees);
+    /// Yields why not all that was printed could be written, or a zero code.
+    [[nodiscard]] std::error_code where_next(bool agrees);
 
     /// Keeps a line up to date until it is stopped; nothing where there is no terminal.
     conduit::task<> show_progress(const coordinator& of, std::string_view what);
@@ -42,10 +43,12 @@ public:
     void clear_progress();
 
 private:
+    void flush();
     std::string strong(std::string_view text) const;
     std::string faint(std::string_view text) const;
     std::string coloured(std::string_view code, std::string_view text) const;
 
+    std::error_code unwritten_;
     bool is_terminal_ = false;
     bool has_colours_ = false;
     bool line_is_there_ = false;
