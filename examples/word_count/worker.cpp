@@ -62,39 +62,50 @@ private:
 };
 
 /// Whoever has started this process holds the other end of its input.
-task<> stop_with_the_input(rpc::server& server) {
+task<> stop_with_the_input(conduit::task_scope& all, bool& has_ended) {
     auto input = conduit::standard_input();
     std::array<std::byte, 64> ignored{};
     while (input) {
         auto got = co_await input->read_some(ignored);
         if (!got || *got == 0) break;
     }
-    server.stop();
+    has_ended = true;
+    all.request_stop();
+}
+
+/// Until it is asked to stop; yields the exit code.
+task<int> serve(const options& given, process_log& log) {
+    worker here(log, given.miscounts);
+    rpc::server server;
+    server.offer<word_counter>(here);
+    auto at = co_await server.listen("unix:" + given.folder + "/worker-" + given.number);
+
+    const auto waits = rpc::matchmaker_client_options().back_off(2ms, 100ms);
+    rpc::matchmaker matchmaker(waits);  // where it is says CONDUIT_MATCHMAKER
+    const auto about = rpc::announce_options().tag("worker=" + given.number).in_background();
+    auto offer = co_await matchmaker.announce<word_counter>(at, about);
+    co_await log.say("it counts on " + std::string(conduit::scheduler::current().backend_name()));
+    const auto end = co_await server.run();
+    co_return end.exit_status();
 }
 
 task<int> work(options given, remarks from_conduit) {
     const options own = std::move(given);
     remarks also = std::move(from_conduit);
-    auto log = co_await process_log::open(own.folder + "/log", "worker " + own.number, also);
-    worker here(log, own.miscounts);
-    rpc::server server;
-    server.offer<word_counter>(here);
-    auto at = co_await server.listen("unix:" + own.folder + "/worker-" + own.number);
-
-    const auto waits = rpc::matchmaker_client_options().back_off(2ms, 100ms);
-    rpc::matchmaker matchmaker(waits);  // where it is says CONDUIT_MATCHMAKER
-    const auto about = rpc::announce_options().tag("worker=" + own.number).in_background();
-    auto offer = co_await matchmaker.announce<word_counter>(at, about);
-    co_await log.say("it counts on " + std::string(conduit::scheduler::current().backend_name()));
-
-    conduit::task_scope scope;
-    auto watching = scope.spawn(stop_with_the_input(server), "input");
-    const auto end = co_await server.run();
-    watching.request_stop();
-    co_await scope.join();
-    co_await offer.withdraw();
-    co_await log.say("it ends");
-    co_return end.exit_status();
+    bool input_has_ended = false;
+    int code = 0;
+    try {
+        conduit::task_scope scope;
+        auto watching = scope.spawn(stop_with_the_input(scope, input_has_ended), "input");
+        auto log = co_await process_log::open(own.folder + "/log", "worker " + own.number, also);
+        code = co_await serve(own, log);
+        watching.request_stop();
+        co_await scope.join();
+        co_await log.say("it ends");
+    } catch (...) {
+        if (!input_has_ended) throw;  // else what has failed was stopped
+    }
+    co_return code;
 }
 
 }  // namespace
