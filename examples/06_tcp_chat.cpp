@@ -3,86 +3,71 @@
 // A room for talk over TCP: what one says, all others read. The server and three guests are tasks
 // of one program here; guests on other machines would need tcp_listen_options().beyond_loopback().
 
+#include <conduit/channels/line_reader.hpp>
 #include <conduit/channels/stream.hpp>
 #include <conduit/channels/tcp_listener.hpp>
 #include <conduit/channels/tcp_stream.hpp>
-#include <conduit/runtime/mutex.hpp>
+#include <conduit/runtime/queue.hpp>
 #include <conduit/runtime/run.hpp>
 #include <conduit/runtime/task_scope.hpp>
 
-#include <array>
 #include <cstdio>
 #include <list>
+#include <memory>
 #include <string>
-#include <tuple>
 #include <utility>
 
 using namespace conduit;
 
 namespace {
 
-/// One end of a connection, line by line.
-class line_talker {
-public:
-    explicit line_talker(tcp_stream stream) : stream_(std::move(stream)) {}
+task<result<void>> say(tcp_stream& to, std::string text) {
+    const std::string line = std::move(text) + "\n";
+    co_return co_await write_all(to, bytes_of(line));
+}
 
-    /// The next line; empty at the end of the stream.
-    task<std::string> listen() {
-        std::size_t end = pending_.find('\n');
-        while (end == std::string::npos) {
-            std::array<char, 256> room{};
-            auto got = co_await stream_.read_some(std::as_writable_bytes(std::span(room)));
-            if (!got || *got == 0) co_return std::string();
-            pending_.append(room.data(), *got);
-            end = pending_.find('\n');
-        }
-        std::string line = pending_.substr(0, end);
-        pending_.erase(0, end + 1);
-        co_return line;
-    }
-
-    task<> say(std::string text) {
-        const std::string line = std::move(text) + "\n";
-        std::ignore =
-            co_await write_all(stream_, bytes_of(line));  // who is gone is told by listen()
-    }
-
-    void leave() { stream_.close(); }
-
-private:
-    tcp_stream stream_;
-    std::string pending_;
-};
-
-/// Who is in the room. One at a time speaks, so that no two write to one guest.
+/// What each guest still has to read is in a queue of its own, so that nobody waits for a slow one.
 class room {
 public:
     task<> welcome(tcp_stream stream) {
-        guests_.emplace_back(std::move(stream));
-        const auto guest = std::prev(guests_.end());
-        const std::string name = co_await guest->listen();
-        co_await tell_others(nullptr, name + " is here");
-        for (;;) {
-            const std::string line = co_await guest->listen();
-            if (line.empty()) break;
-            std::string said = name;
-            said.append(": ").append(line);
-            co_await tell_others(&*guest, std::move(said));
-        }
-        guests_.erase(guest);
-        co_await tell_others(nullptr, name + " has left");
+        tcp_stream guest = std::move(stream);
+        line_reader<tcp_stream> lines(guest);
+        auto name = co_await lines.next();
+        if (!name) co_return;
+        co_await stay(guest, lines, *name);
+        tell_all(*name + " has left");
     }
 
 private:
-    task<> tell_others(line_talker* speaker, std::string text) {
-        auto speaking = co_await one_speaks_.lock();
-        for (line_talker& each : guests_) {
-            if (&each != speaker) co_await each.say(text);
+    using unread = queue<std::string>;
+
+    task<> stay(tcp_stream& guest, line_reader<tcp_stream>& lines, std::string name) {
+        const std::string who = std::move(name);
+        const auto place = guests_.emplace(guests_.end(), 100);
+        tell_all(who + " is here");
+        task_scope scope;
+        auto telling = scope.spawn(pass_on(*place, guest));
+        while (auto line = co_await lines.next()) tell_all(who + ": " + *line, &*place);
+        telling.request_stop();
+        co_await scope.join();
+        guests_.erase(place);
+    }
+
+    task<> pass_on(unread& heard, tcp_stream& guest) {
+        while (auto line = co_await heard.pop()) {
+            auto sent = co_await say(guest, std::move(*line));
+            if (!sent) co_return;  // that it has left shows where it is listened to
         }
     }
 
-    std::list<line_talker> guests_;
-    mutex one_speaks_;
+    /// A guest that does not keep up misses what does not fit.
+    void tell_all(const std::string& line, const unread* but_not = nullptr) {
+        for (unread& each : guests_) {
+            if (&each != but_not) static_cast<void>(each.try_push(std::string(line)));
+        }
+    }
+
+    std::list<unread> guests_;
 };
 
 task<> serve(tcp_listener& listener) {
@@ -92,37 +77,47 @@ task<> serve(tcp_listener& listener) {
     co_await guests.join();
 }
 
-task<line_talker> enter(socket_address where, std::string name) {
+struct visitor {
+    explicit visitor(tcp_stream connected) : stream(std::move(connected)), lines(stream) {}
+
+    tcp_stream stream;
+    line_reader<tcp_stream> lines;
+};
+
+task<std::unique_ptr<visitor>> enter(socket_address where, std::string name) {
     auto stream = co_await tcp_stream::connect(where);
-    line_talker guest(std::move(stream.value()));
-    co_await guest.say(std::move(name));
+    auto guest = std::make_unique<visitor>(std::move(stream.value()));
+    auto said = co_await say(guest->stream, std::move(name));
+    said.value();
     co_return guest;
 }
 
-task<> print_next(const char* reader, line_talker& guest) {
-    const std::string line = co_await guest.listen();
-    std::printf("%s reads \"%s\"\n", reader, line.c_str());
+task<> print_next(const char* reader, visitor& guest) {
+    auto line = co_await guest.lines.next();
+    std::printf("%s reads \"%s\"\n", reader, line.value().c_str());
 }
 
 task<> talk(socket_address where) {
     auto anna = co_await enter(where, "Anna");
-    co_await print_next("Anna", anna);
+    co_await print_next("Anna", *anna);
     auto ben = co_await enter(where, "Ben");
-    co_await print_next("Anna", anna);
-    co_await print_next("Ben", ben);
+    co_await print_next("Anna", *anna);
+    co_await print_next("Ben", *ben);
     auto cleo = co_await enter(where, "Cleo");
-    co_await print_next("Anna", anna);
-    co_await print_next("Ben", ben);
-    co_await print_next("Cleo", cleo);
+    co_await print_next("Anna", *anna);
+    co_await print_next("Ben", *ben);
+    co_await print_next("Cleo", *cleo);
 
-    co_await anna.say("hello, all of you");
-    co_await print_next("Ben", ben);
-    co_await print_next("Cleo", cleo);
-    cleo.leave();
-    co_await print_next("Anna", anna);
-    co_await print_next("Ben", ben);
-    co_await ben.say("so soon?");
-    co_await print_next("Anna", anna);
+    auto said = co_await say(anna->stream, "hello, all of you");
+    said.value();
+    co_await print_next("Ben", *ben);
+    co_await print_next("Cleo", *cleo);
+    cleo->stream.close();
+    co_await print_next("Anna", *anna);
+    co_await print_next("Ben", *ben);
+    said = co_await say(ben->stream, "so soon?");
+    said.value();
+    co_await print_next("Anna", *anna);
 }
 
 task<> program() {
