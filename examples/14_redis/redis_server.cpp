@@ -37,7 +37,7 @@ namespace {
 constexpr std::size_t clients_max = 1000;
 /// So much of replies is collected before it is sent, and no more is executed meanwhile: a client
 /// that does not read costs this, and one value at most.
-constexpr std::size_t replies_bytes_max = 64 * 1024;
+constexpr std::size_t replies_bytes_max = std::size_t{64} * 1024;
 
 std::string_view text_of(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

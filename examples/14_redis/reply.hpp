@@ -36,7 +36,7 @@ public:
     const std::string& bytes() const noexcept { return bytes_; }
     /// They were sent. What they took stays for the next ones, if that is not much.
     void clear() {
-        constexpr std::size_t kept_max = 16 * 1024;
+        constexpr std::size_t kept_max = std::size_t{16} * 1024;
         bytes_.clear();
         if (bytes_.capacity() > kept_max) bytes_.shrink_to_fit();
     }

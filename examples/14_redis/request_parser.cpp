@@ -73,8 +73,9 @@ std::optional<std::vector<std::string>> split(std::string_view line) {
 
 std::optional<std::int64_t> number_in(std::string_view text) {
     std::int64_t number = 0;
-    const char* const end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, number);
+    const char* const begin = text.data();
+    const char* const end = begin + text.size();
+    const auto [rest, error] = std::from_chars(begin, end, number);
     if (error != std::errc() || rest != end) return std::nullopt;
     if (std::to_string(number) != text) return std::nullopt;
     return number;

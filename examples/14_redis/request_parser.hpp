@@ -24,9 +24,9 @@ class request_parser {
 public:
     // Redis takes 512 MiB and 1024 * 1024 words. What one client can make this server hold is a
     // request of its own and the replies to it, so both are less here.
-    static constexpr std::size_t request_bytes_max = 1024 * 1024;
-    static constexpr std::size_t words_max = 16 * 1024;
-    static constexpr std::size_t line_bytes_max = 64 * 1024;
+    static constexpr std::size_t request_bytes_max = std::size_t{1024} * 1024;
+    static constexpr std::size_t words_max = std::size_t{16} * 1024;
+    static constexpr std::size_t line_bytes_max = std::size_t{64} * 1024;
 
     enum class state : std::uint8_t { complete, incomplete, broken };
 

@@ -125,7 +125,7 @@ task<> say(unix_stream& server, std::vector<std::string_view> pieces, bool then_
 /// All that comes until the server ends the connection, by a reset where it left bytes unread.
 task<std::string> hear(unix_stream& server) {
     std::string all;
-    std::vector<char> room(64 * 1024);
+    std::vector<char> room(std::size_t{64} * 1024);
     for (;;) {
         auto got = co_await server.read_some(std::as_writable_bytes(std::span(room)));
         if (!got && got.error() != std::errc::connection_reset) got.value();
