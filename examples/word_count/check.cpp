@@ -22,18 +22,32 @@ using conduit::command;
 using conduit::task;
 
 constexpr std::size_t examples_max = 3;
+constexpr std::size_t argument_bytes_max = std::size_t{512} * 1024;  // of 2 MiB at least
 constexpr std::array<const char*, 6> stage_names = {"cat", "tr", "tr", "sort", "uniq", "sort"};
 
-conduit::pipeline shell_count(const std::vector<std::string>& paths, const std::string& folder) {
-    std::string names;
-    for (const std::string& path : paths) {
-        if (path.front() != '/') names += "./";  // no name is an option
-        names.append(path).push_back('\0');
+/// "./-n": no name is an option.
+std::string plain(const std::string& path) { return path.front() == '/' ? path : "./" + path; }
+
+/// What prints all files: cat, or xargs with cat where the names do not fit on a command line.
+command printer_of(const std::vector<std::string>& paths) {
+    std::size_t bytes = 0;
+    for (const std::string& path : paths) bytes += plain(path).size() + 1 + sizeof(char*);
+    if (bytes <= argument_bytes_max) {
+        command cat("cat");
+        cat.input(conduit::redirect::null());
+        for (const std::string& path : paths) cat.argument(plain(path));
+        return cat;
     }
-    command cat("xargs", "-0", "cat");
-    cat.input(conduit::redirect::text(std::move(names)));
-    cat.own_group();  // so that to stop xargs is to stop what it has started
-    auto stages = std::move(cat) | command("tr", "-cs", "A-Za-z", "\\n") |
+    std::string names;
+    for (const std::string& path : paths) names.append(plain(path)).push_back('\0');
+    command cats("xargs", "-0", "cat");
+    cats.input(conduit::redirect::text(std::move(names)));
+    cats.own_group();  // so that to stop xargs is to stop what it has started
+    return cats;
+}
+
+conduit::pipeline shell_count(const std::vector<std::string>& paths, const std::string& folder) {
+    auto stages = printer_of(paths) | command("tr", "-cs", "A-Za-z", "\\n") |
                   command("tr", "A-Z", "a-z") | command("sort") | command("uniq", "-c") |
                   command("sort", "-rn");
     for (command& each : stages.stages()) {

@@ -29,9 +29,8 @@ struct comparison {
 ///
 ///     cat FILES | tr -cs 'A-Za-z' '\n' | tr 'A-Z' 'a-z' | sort | uniq -c | sort -rn
 ///
-/// all with LC_ALL=C, and compares each line with `counted`. The files go to xargs, since there may
-/// be more than fit on a command line; what sort cannot keep in memory it puts into `folder`.
-/// Throws std::runtime_error where a stage fails.
+/// all with LC_ALL=C, and compares each line with `counted`. What sort cannot keep in memory it
+/// puts into `folder`. Throws std::runtime_error where a stage fails.
 conduit::task<comparison> compare(const word_table& counted, std::vector<std::string> paths,
                                   std::string folder);
 

@@ -173,7 +173,7 @@ void report::kill(const coordinator& of, const std::string& how_it_ended) {
         fmt::print("          after {:>7}  {}, its successor, was at work\n", time_of(k.replaced),
                    name_of(k.successor));
     }
-    fmt::print("          {} read, {} counted; {} came a second time and did not count\n\n",
+    fmt::print("          {} read, {} counted; {} too many\n\n",
                counted(of.book().batches(), "batch", "batches"),
                grouped(of.counting().steps.size()),
                counted(of.book().answered_twice(), "answer", "answers"));
