@@ -6,26 +6,31 @@
 #     scripts/demo.sh ~/notes book.txt    counts those of other files and folders
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+program=build/release/examples/word_count/word_count_demo
 
-# Quiet where nothing has to be done; what went wrong is said in full.
-build() (
-    cd "$root"
-    scripts/setup.sh >&2
+# Runs a command, and prints what it said only where it failed.
+quietly() {
     local said status=0
-    said=$(cmake --preset release 2>&1) || status=$?
-    if [[ $status -ne 0 ]]; then
-        printf '%s\n' "$said" >&2
-        return "$status"
-    fi
-    [[ -e build/release/examples/word_count/word_count_demo ]] ||
-        echo "demo: building, which takes some minutes the first time" >&2
-    if [[ -t 2 ]]; then
-        cmake --build --preset release --target word_count_demo >&2
-    else
-        said=$(cmake --build --preset release --target word_count_demo 2>&1) || status=$?
-        [[ $status -eq 0 ]] || printf '%s\n' "$said" >&2
-    fi
+    said=$("$@" 2>&1) || status=$?
+    [[ $status -eq 0 ]] || printf '%s\n' "$said" >&2
     return "$status"
+}
+
+build() {
+    scripts/setup.sh >&2
+    quietly cmake --preset release
+    local make=(cmake --build --preset release --target word_count_demo)
+    if [[ -e $program ]]; then
+        quietly "${make[@]}"
+        return
+    fi
+    echo "demo: it is built first, which takes some minutes" >&2
+    if [[ -t 2 ]]; then "${make[@]}" >&2; else quietly "${make[@]}"; fi
+}
+
+# In a shell of its own: the files and folders given are seen from where the caller is.
+(
+    cd "$root"
+    build
 )
-build
-exec "$root/build/release/examples/word_count/word_count_demo" "$@"
+exec "$root/$program" "$@"
