@@ -48,7 +48,8 @@ public:
     /// Takes up what a predecessor left, and offers conduit.matchmaker at server(). To be awaited
     /// once, before anybody connects. What cannot be read or kept is said in the log and in
     /// state_problem(), and it goes on without. Throws fault(unavailable) where another matchmaker
-    /// uses the state folder.
+    /// uses the state folder, and resource_exhausted where there is no descriptor left to look of
+    /// which boot that is what was found.
     task<void> start();
 
     /// Where it is offered: for listen(), and to offer something beside it before that. Ask run()

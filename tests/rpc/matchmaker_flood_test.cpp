@@ -15,6 +15,8 @@
 #include <conduit/rpc/matchmaker_server.hpp>
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/within.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -111,4 +113,25 @@ CO_TEST_CASE("M9: a clock that was set back over a restart changes nothing",
     REQUIRE(found.source == rpc::answer_source::warming);
     REQUIRE(found.instances.size() == 1);
     REQUIRE(found.instances[0].id == one.id);
+}
+
+TEST_CASE("M9: hours go by, and nobody is suspected for that",
+          "[rpc][matchmaker][fault][M9][sim]") {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        auto options = scheduler_options().backend(backend_kind::sim).seed(seed);
+        scheduler(options).run([]() -> task<> {
+            test::matchmaker_place there;
+            co_await there.start();
+            auto service = co_await there.connect();
+            auto socket = there.listen("echo");
+            auto announced = co_await service->announce(socket.offer("demo.echo"));
+            auto watch = service->watch(test::all_names(), announced.at);
+            auto change = co_await rpc::try_call(within(5h, test::next_of(watch)));
+            auto found = co_await service->lookup(test::query_of("demo.echo"));
+            REQUIRE(change.error().code() == rpc::status::deadline_exceeded);
+            REQUIRE(found.at == announced.at);
+            REQUIRE(found.instances.size() == 1);
+            REQUIRE(found.instances[0].state == rpc::instance_state::alive);
+        }());
+    }
 }
