@@ -181,8 +181,8 @@ protected:
 /// What one frame says is checked here against the protocol and against the limits that `ours` has
 /// announced (or against those before it, where they are wider: the peer may not have seen ours).
 /// What a frame means after others is left to the connection: whether a call exists, an alias was
-/// named, the pieces of a message add up. So is message_max: a message beyond it costs its call, and
-/// one beyond what any side may announce the connection.
+/// named, the pieces of a message add up. So is message_max: a message beyond it costs its call,
+/// and one beyond what any side may announce the connection.
 class frame_reader {
 public:
     /// `ours` is what this side announces: its limits bound what is taken.

@@ -18,6 +18,7 @@
 #include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
 
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
@@ -59,6 +61,17 @@ const test::helper heir("says a byte on what it inherited, as somebody else",
                             if (::getuid() == 0 && ::setuid(nobody) != 0) return 1;
                             return ::write(3, "x", 1) == 1 ? 0 : 2;
                         });
+
+constexpr gid_t groups_from = 5000;
+constexpr gid_t groups_count = 100;
+
+const test::helper member("connects as one of many groups, and listens",
+                          [](const test::helper_arguments& given) {
+                              std::vector<gid_t> groups(groups_count);
+                              std::iota(groups.begin(), groups.end(), groups_from);
+                              if (::setgroups(groups.size(), groups.data()) != 0) return 3;
+                              return talk_to(given.at(0));
+                          });
 
 /// A server's end of a connection from another process, which has said one byte.
 struct visited {
@@ -277,5 +290,39 @@ TEST_CASE("U17: a Unix listener without descriptors backs off, and closes meanwh
         REQUIRE(client);
         REQUIRE(ended == errc::cancelled);
         REQUIRE(calls < 500);
+    });
+}
+
+TEST_CASE("all groups are known of a process that connected, and of one it handed on to none",
+          "[channels][unix_stream]") {
+    if (::geteuid() != 0) return test::skip("only root may choose its groups");
+    test::run_on_each_kernel([]() -> task<> {
+        const test::temp_dir folder;
+        const std::string path = folder.path() + "/s";
+        auto listener = unix_listener::listen(path).value();
+        test::child_process client =
+            test::child_process::helper("connects as one of many groups, and listens", {path});
+        auto accepted = co_await listener.accept();
+        const auto groups = accepted.value().peer_groups();
+        auto who = co_await accepted.value().peer_credentials();
+        const auto still = accepted.value().peer_groups();
+        // Now a socket of this process, on which another one says the first byte.
+        auto connecting = co_await unix_stream::connect(path);
+        auto own = co_await listener.accept();
+        const auto before = own.value().peer_groups();
+        const int inherited = connecting.value().handle().native().value();
+        test::child_process other = test::child_process::helper(
+            "says a byte on what it inherited, as somebody else", {}, {{inherited, 3}});
+        auto sender = co_await own.value().peer_credentials();
+        const auto after = own.value().peer_groups();
+        REQUIRE(groups.size() == groups_count);
+        REQUIRE(groups.front() == groups_from);
+        REQUIRE(groups.back() == groups_from + groups_count - 1);
+        REQUIRE(who.value().pid == client.pid());
+        REQUIRE(still == groups);
+        REQUIRE(sender.value().pid == other.pid());
+        REQUIRE(before.size() == static_cast<std::size_t>(::getgroups(0, nullptr)));
+        REQUIRE(after.empty());
+        test::ran();
     });
 }

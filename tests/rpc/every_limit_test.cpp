@@ -236,6 +236,14 @@ task<std::string> too_much_memory(tripped& with) {
     return answer_to(with, joined({greeting(), open_frame(0, 0, parts)}));
 }
 
+std::vector<unique_fd> open_files(std::size_t count) {
+    std::vector<unique_fd> files;
+    while (files.size() < count) {
+        files.push_back(unique_fd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)));
+    }
+    return files;
+}
+
 task<std::string> too_many_handles_held(tripped& with) {
     auto ends = make_unix_pair().value();
     with.server.serve(any_stream(std::move(ends.first)));
@@ -243,12 +251,8 @@ task<std::string> too_many_handles_held(tripped& with) {
     bytes hello = greeting();
     co_await peer.send(std::move(hello));
     const std::string two = encoded_number(2) + std::string(8, '\0');
-    std::vector<unique_fd> handles;
-    for (int i = 0; i < 2; ++i) {
-        handles.push_back(unique_fd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)));
-    }
     bytes sent = open_frame(0, 0, {.name = "test.spender/keep", .message = two}, 2);
-    co_await peer.send_with(std::move(sent), std::move(handles));
+    co_await peer.send_with(std::move(sent), open_files(2));
     co_await peer.until_ends(1);
     co_return last_answer(peer);
 }
@@ -354,6 +358,22 @@ task<std::string> too_many_handles(tripped& with) {
     return told_for(with, joined({greeting(), open_frame(0, 0, {.name = "test.spender/keep"}, 2)}));
 }
 
+/// Ahead of a frame of which the header does not come in full.
+task<std::string> too_many_handles_waiting(tripped& with) {
+    auto ends = make_unix_pair().value();
+    with.server.serve(any_stream(std::move(ends.first)));
+    raw_peer peer{any_stream(std::move(ends.second))};
+    bytes hello = greeting();
+    co_await peer.send(std::move(hello));
+    const bytes whole = open_frame(0, 0, {.name = "test.spender/keep"}, 16);
+    for (std::size_t at = 0; at < 5; ++at) {
+        bytes part(1, whole[at]);
+        co_await peer.send_with(std::move(part), open_files(16));
+    }
+    co_await peer.until_told_off();
+    co_return told(peer);
+}
+
 /// A socket, where such are not let in.
 task<std::string> a_wrong_handle(tripped& with) {
     auto ends = make_unix_pair().value();
@@ -452,9 +472,8 @@ rpc::server_options each(const rpc::connection_options& limits) {
     return rpc::server_options().each(limits);
 }
 
-std::vector<tripping> all_limits() {
+std::vector<tripping> limits_on_connections() {
     using server = rpc::server_options;
-    using link = rpc::connection_options;
     return {
         {limit::connections_max,
          server().connections_max(1),
@@ -474,6 +493,13 @@ std::vector<tripping> all_limits() {
          server().connections_max(1),
          &too_many_refusals,
          {"of at most 1 (connections_max); the last one heard nothing"}},
+    };
+}
+
+std::vector<tripping> limits_on_use() {
+    using server = rpc::server_options;
+    using link = rpc::connection_options;
+    return {
         {limit::calls_max,
          server(),
          &too_high_a_number,
@@ -494,6 +520,17 @@ std::vector<tripping> all_limits() {
          each(link().handles_held_max(1)),
          &too_many_handles_held,
          {"2 more handles: 0 of 1 open handles are held (handles_held_max)"}},
+        {limit::output_max,
+         each(link().output_max(65'536)),
+         &too_much_output,
+         {" bytes wait to be read by the peer, of at most 131072 (output_max)"}},
+    };
+}
+
+std::vector<tripping> limits_on_messages() {
+    using server = rpc::server_options;
+    using link = rpc::connection_options;
+    return {
         {limit::message_max,
          each(link().message_max(65'536)),
          &too_long_arguments,
@@ -527,17 +564,24 @@ std::vector<tripping> all_limits() {
          server(),
          &too_many_collisions,
          {"compares its keys ", " times, more than the ", "(decoded_max)"}},
-        {limit::output_max,
-         each(link().output_max(65'536)),
-         &too_much_output,
-         {" bytes wait to be read by the peer, of at most 131072 (output_max)"}},
-        {limit::handles_max, server(), &too_many_handles, {"2 handles are above handles_max 0"}},
-        {limit::handles, server(), &a_wrong_handle, {"handles are not let in: "}},
         {limit::frame_max, server(), &too_long_a_frame, {"200000", "147456"}},
         {limit::frame_max,
          server(),
          &too_much_metadata,
          {"metadata of 9000 bytes; at most 8192 are allowed"}},
+    };
+}
+
+std::vector<tripping> limits_on_manners() {
+    using server = rpc::server_options;
+    using link = rpc::connection_options;
+    return {
+        {limit::handles_max, server(), &too_many_handles, {"2 handles are above handles_max 0"}},
+        {limit::handles_max,
+         each(link().handles_held_max(256)).handles_held_max(1024),
+         &too_many_handles_waiting,
+         {"80 handles wait for their frames, of at most 64 (handles_max)"}},
+        {limit::handles, server(), &a_wrong_handle, {"handles are not let in: "}},
         {limit::greeting_within,
          each(link().greeting_within(20ms)),
          &no_greeting,
@@ -566,6 +610,15 @@ std::vector<tripping> all_limits() {
           "long (unanswered)"},
          virtual_time},
     };
+}
+
+std::vector<tripping> all_limits() {
+    std::vector<tripping> all;
+    for (const auto part :
+         {&limits_on_connections, &limits_on_use, &limits_on_messages, &limits_on_manners}) {
+        for (tripping& each : part()) all.push_back(std::move(each));
+    }
+    return all;
 }
 
 task<std::string> trip_one(const tripping& of) {

@@ -44,6 +44,9 @@ namespace {
 
 constexpr int reconnects_wanted = 10'000;
 constexpr int rounds_of_a_listener = 500;
+/// What is empty holds memory or does not, by how it was last used: so many do at most. Of the calls
+/// and connections here one in a thousand that leaves something would be more.
+constexpr long allocations_of_rest = 8;
 
 std::size_t heap_in_use() { return ::mallinfo2().uordblks; }
 
@@ -118,11 +121,13 @@ task<> reconnect_ten_thousand_times(steady::time_point until, bool by_time) {
     int round = 1;
     for (; round <= 1000; ++round) co_await one_round(there, server, round);
     co_await there->who();
+    frame_pool::of_thread().trim();
     const holdings before;
     while (round <= reconnects_wanted || (by_time && steady::now() < until)) {
         co_await one_round(there, server, ++round);
     }
     co_await there->who();
+    frame_pool::of_thread().trim();
     const holdings after;
     const auto counted = there.pool().counters();
     std::printf("%d rounds, %llu reconnects, %llu attempts in vain, heap %+lld bytes\n", round,
@@ -132,6 +137,7 @@ task<> reconnect_ten_thousand_times(steady::time_point until, bool by_time) {
     REQUIRE(counted.reconnects >= reconnects_wanted);
     REQUIRE(after.descriptors == before.descriptors);
     REQUIRE(after.tasks == before.tasks);
+    REQUIRE(std::abs(after.allocations - before.allocations) <= allocations_of_rest);
     REQUIRE(after.heap < before.heap + 256 * 1024);
     co_await there.close();
 }
@@ -227,7 +233,7 @@ task<> cancel_most(cancel_state& state, std::chrono::milliseconds time) {
                 after.bytes - before.bytes);
     CHECK(after.descriptors == before.descriptors);
     CHECK(after.tasks == before.tasks);
-    CHECK(after.allocations == before.allocations);
+    CHECK(std::abs(after.allocations - before.allocations) <= allocations_of_rest);
     const auto name = co_await there->who();
     REQUIRE((name == "a" || name == "b"));
     REQUIRE(there.pool().connections_now() == 2);

@@ -124,8 +124,8 @@ bytes with_bits(bytes whole, std::size_t first, std::size_t second) {
     return whole;
 }
 
-/// What a connection and its peer may take here while it says something wrong: most of it is room to
-/// read into.
+/// What a connection and its peer may take here while it says something wrong: most of it is room
+/// to read into.
 constexpr long most_for_one_peer = 512 * 1024;
 
 task<> until_left_alone(visited_server& with) {
