@@ -332,31 +332,48 @@ CO_TEST_CASE("C8: numbers of calls are used again only after END, and never mix 
     REQUIRE(good.value() == "c");
 }
 
-CO_TEST_CASE("C9: a reply above the limit is refused by name, and the connection is kept",
-             "[rpc][client][fault]") {
-    constexpr std::uint32_t size = 100'000;
-    played_server with(rpc::connection_options().message_max(65'536));
+namespace {
+
+/// A reply of `size` bytes, where at most `most` are taken, and another call after it.
+task<> refuse_long_reply(rpc::connection_options options, std::uint32_t most, std::uint32_t size) {
+    played_server with(options);
     co_await with.peer.send(greeting());
-    auto call = scope.spawn(try_echo(with.there, "a"));
+    task_scope calling;
+    auto call = calling.spawn(try_echo(with.there, "a"));
     co_await until_opened(with.peer, 1);
     const std::uint32_t call_of_client = 0 | receivers_stream;
-    const std::string half(size / 2, 'x');
-    const std::string sized = encoded_number(size) + half;
+    const std::string part(50'000, 'x');
+    const std::string first = encoded_number(size) + part;
+    // It may go on until it learns that nobody waits for it.
     const bytes reply =
-        joined({data_frame(call_of_client, flag::message | flag::more | flag::sized, sized),
-                data_frame(call_of_client, flag::message, half), end_frame(0, 0, "")});
+        joined({data_frame(call_of_client, flag::message | flag::more | flag::sized, first),
+                data_frame(call_of_client, flag::message | flag::more, part)});
     co_await with.peer.send(reply);
     auto refused = co_await call;
-    auto next = scope.spawn(try_echo(with.there, "b"));
+    const bytes end = end_frame(0, 0, "");
+    co_await with.peer.send(end);
+    auto next = calling.spawn(try_echo(with.there, "b"));
     co_await until_opened(with.peer, 2);
     co_await with.peer.send(answer_to(with.peer.opens[1].stream, "b"));
     auto good = co_await next;
+    co_await calling.join();
     REQUIRE(refused.error().code() == status::resource_exhausted);
     REQUIRE_THAT(std::string(refused.error().text()),
-                 Catch::Contains("100000") && Catch::Contains("65536 are taken (message_max)"));
+                 Catch::Contains("a result of " + std::to_string(size) + " bytes") &&
+                     Catch::Contains(std::to_string(most) + " are taken (message_max)"));
     REQUIRE(good.value() == "b");
     REQUIRE(with.client.is_open());
     REQUIRE(with.client.counters().messages_refused == 1);
+}
+
+}  // namespace
+
+CO_TEST_CASE("C9: a reply above the limit is refused by name, and the connection is kept",
+             "[rpc][client][fault]") {
+    co_await refuse_long_reply(rpc::connection_options().message_max(65'536), 65'536, 100'001);
+    co_await refuse_long_reply(rpc::connection_options(), 4'194'304, 4'194'305);
+    co_await refuse_long_reply(rpc::connection_options().message_max(8'000'000), 8'000'000,
+                               67'108'864);
 }
 
 CO_TEST_CASE("C10: small calls and pings go past a large reply", "[rpc][client][fault]") {

@@ -44,8 +44,8 @@ namespace {
 
 constexpr int reconnects_wanted = 10'000;
 constexpr int rounds_of_a_listener = 500;
-/// What is empty holds memory or does not, by how it was last used: so many do at most. Of the calls
-/// and connections here one in a thousand that leaves something would be more.
+/// What is empty holds memory or does not, by how it was last used: so many do at most. Of the
+/// calls and connections here one in a thousand that leaves something would be more.
 constexpr long allocations_of_rest = 8;
 
 std::size_t heap_in_use() { return ::mallinfo2().uordblks; }
