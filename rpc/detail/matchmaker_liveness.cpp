@@ -148,7 +148,7 @@ task<void> matchmaker_service::look_at(instance_ptr which) {
         reached(own->id);
         reach_.ended(own->id, clock::now());
     } else {
-        const fault why = there.error();
+        const fault& why = there.error();
         const bool was_looked = says_of_instance(why);
         if (was_looked) not_reached(*own, why);
         reach_.ended(own->id, clock::now(), was_looked ? std::optional<fault>() : why);

@@ -153,7 +153,7 @@ result<void, fault> registry::check_room(const instance_owner& owner, const inst
     return charged;
 }
 
-result<void, fault> registry::insert(instance added) {
+result<void, fault> registry::insert(const instance& added) {
     auto charged = charge(added.owner.uid, added.offer);
     if (!charged) return charged;
     instance_ptr made = make(added);

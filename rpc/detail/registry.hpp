@@ -162,7 +162,7 @@ private:
     result<announced_instance, fault> confirm(const instance_ptr& known, instance_offer offer);
     result<announced_instance, fault> replace(const instance_ptr& old, const instance_owner& owner,
                                               instance_offer offer);
-    result<void, fault> insert(instance added);
+    result<void, fault> insert(const instance& added);
     std::string adoption_problem(const instance& from, const boot_id& boot) const;
     std::string adopt_one(instance one, const boot_id& boot);
 

@@ -35,7 +35,7 @@ std::string registry::adopt_one(instance one, const boot_id& boot) {
     if (auto checked = check_offer(one.offer); !checked) return checked.error().what();
     if (std::string problem = adoption_problem(one, boot); !problem.empty()) return problem;
     one.state = instance_state::unconfirmed;
-    auto inserted = insert(std::move(one));
+    auto inserted = insert(one);
     return inserted ? std::string() : inserted.error().what();
 }
 
