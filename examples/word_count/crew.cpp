@@ -77,6 +77,7 @@ task<> crew::start(conduit::task_scope& scope, std::string log_file) {
     const std::string file = std::move(log_file);
     const std::string fifo = folder_ + "/log";
     start_collector();
+    scope.spawn(follow_collector(), "collector");
     co_await conduit::within(patience, collector().collect(fifo, file));
     auto log = co_await conduit::within(patience, process_log::open(fifo, "demo", from_conduit_));
     log_.emplace(std::move(log));
@@ -109,7 +110,14 @@ task<> crew::keep_replaced(worker& first) {
 task<> crew::follow_matchmaker() {
     auto ended = co_await matchmaker_->exited();
     if (!ended || stopping_) co_return;
-    throw std::runtime_error("conduitd " + words_for(*ended) + ": " + last_error_);
+    const std::string said = ended->signal == 0 ? ": " + last_error_ : std::string();
+    throw std::runtime_error("conduitd " + words_for(*ended) + said);
+}
+
+task<> crew::follow_collector() {
+    auto ended = co_await collector_child_->exited();
+    if (!ended || stopping_) co_return;
+    throw std::runtime_error("the log collector " + words_for(*ended));
 }
 
 /// conduitd knows nothing of the FIFO; what it says there is said for it.

@@ -80,6 +80,7 @@ private:
     worker& start_worker();
     conduit::task<> keep_replaced(worker& first);
     conduit::task<> follow_matchmaker();
+    conduit::task<> follow_collector();
     conduit::task<> pass_on_errors();
 
     static constexpr std::size_t replacements_max = 9;

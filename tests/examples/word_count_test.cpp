@@ -112,6 +112,14 @@ std::vector<std::int32_t> processes_of(const std::string& path) {
     return found;
 }
 
+std::int32_t parent_of(std::int32_t pid) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/status");
+    for (std::string word; in >> word;) {
+        if (word == "PPid:" && in >> word) return std::stoi(word);
+    }
+    return 0;
+}
+
 std::string some_lines(int lines) {
     std::string text;
     for (int i = 0; i < lines; ++i) {
@@ -328,6 +336,26 @@ CO_TEST_CASE("a signal ends the demo in the middle, and nothing is left behind",
         CHECK(ended.value().signal == signal);
         CHECK(there.is_clean());
         CHECK(processes_of(there.folder.path("tmp")).empty());
+    }
+}
+
+CO_TEST_CASE("the demo cannot go on without conduitd or the log collector", "[examples]") {
+    for (const std::string name : {"conduitd", "word_count_collector"}) {
+        const demo_place there;
+        paused_demo demo(there);
+        co_await demo.until_it_counts();
+        int killed = 0;
+        for (const std::int32_t pid : processes_of("/" + name)) {
+            if (parent_of(pid) == demo.process().pid() && ::kill(pid, SIGKILL) == 0) ++killed;
+        }
+        auto ended = co_await demo.process().exited();
+        auto errors = demo.process().take_error_output().value();
+        auto said = co_await read_all(errors, 4096);
+        const std::string who = name == "conduitd" ? name : "the log collector";
+        CHECK(killed == 1);
+        CHECK(ended.value().code == 3);
+        CHECK(said.value() == "demo: " + who + " was killed by signal 9\n");
+        CHECK(there.is_clean());
     }
 }
 
