@@ -30,7 +30,7 @@ task<any_stream> open_stream(std::string where, connect_options* options);
 /// comes later: that the other side offers no such interface shows with the first call.
 ///
 /// It belongs to the context it was made in: whose deadline or stop request ends it. A procedure
-/// that makes one for longer than its own call has it made by a task of an object that lives longer.
+/// that makes one for longer than its own call has it made by a task of an object that lives on.
 ///
 ///     unix:   fails where a user other than connect_options::servers() listens
 ///     tcp:    see tcp_stream.hpp; with TLS where connect_options::tls() is set, whose handshake

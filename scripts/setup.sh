@@ -16,7 +16,7 @@ packages=(
     catch2 libbenchmark-dev                      # the tests and benchmarks
     redis-tools                                  # the tests of an example
 )
-dev_packages=(clang-19 libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19)
+dev_packages=(clang-19 libclang-rt-19-dev lld-19 llvm-19 clang-format-19 clang-tidy-19)
 bench_packages=(
     libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc   # gRPC
     libcapnp-dev capnproto                                # Cap'n Proto

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-preset=dev
+preset=whole
 if [[ ${1-} == --preset ]]; then
     preset=${2:?--preset needs a name}
     shift 2

@@ -61,14 +61,16 @@ public:
     daemon_place() : told_(unix_datagram::bind(folder.path("notify")).value()) {}
 
     test::child_process start(std::vector<std::string> arguments = {}) const {
-        std::vector<std::string> program = {"/usr/bin/env",
-                                            "NOTIFY_SOCKET=" + folder.path("notify"),
-                                            "CONDUIT_BACKEND=" + own_backend(),
-                                            CONDUITD,
-                                            "--quiet",
-                                            "--listen",
-                                            where()};
-        program.insert(program.end(), arguments.begin(), arguments.end());
+        return test::child_process(command(arguments));
+    }
+
+    /// With a standard error that nobody reads any more.
+    test::child_process start_unread(std::vector<std::string> arguments) const {
+        std::vector<std::string> program = {
+            "/bin/sh", "-c", R"(mkfifo "$0" && exec 3<>"$0" 2>"$0" && exec 3>&- && exec "$@")",
+            folder.path("log")};
+        const std::vector<std::string> daemon = command(arguments);
+        program.insert(program.end(), daemon.begin(), daemon.end());
         return test::child_process(program);
     }
 
@@ -88,6 +90,18 @@ public:
     const test::temp_dir folder;
 
 private:
+    std::vector<std::string> command(const std::vector<std::string>& arguments) const {
+        std::vector<std::string> program = {"/usr/bin/env",
+                                            "NOTIFY_SOCKET=" + folder.path("notify"),
+                                            "CONDUIT_BACKEND=" + own_backend(),
+                                            CONDUITD,
+                                            "--quiet",
+                                            "--listen",
+                                            where()};
+        program.insert(program.end(), arguments.begin(), arguments.end());
+        return program;
+    }
+
     unix_datagram told_;
 };
 
@@ -269,6 +283,24 @@ CO_TEST_CASE("M10: a malformed policy is not taken, and the old one is kept",
     REQUIRE_FALSE(not_yet);
     REQUIRE_FALSE(no_more);
     REQUIRE(now);
+}
+
+CO_TEST_CASE("M10: conduitd serves on when nobody reads what it says any more",
+             "[tools][matchmaker][fault][M10]") {
+    test::needs_processes();
+    daemon_place there;
+    const std::string policy = there.folder.path("policy");
+    write_file(policy, "demo.* anyone\n");
+    auto daemon = there.start_unread({"--policy", policy});
+    static_cast<void>(co_await there.next_word());
+    write_file(policy, "demo.* user:nosuchuser\n");
+    daemon.signal(SIGHUP);  // of which it warns
+    static_cast<void>(co_await there.next_word());
+    auto ready = co_await there.next_word();
+    daemon.signal(SIGTERM);
+    auto code = co_await exit_code_of(daemon);
+    REQUIRE(ready == "READY=1");
+    REQUIRE(code == 0);
 }
 
 CO_TEST_CASE("M10: conduitd does not begin with a bad policy", "[tools][matchmaker][fault][M10]") {

@@ -82,6 +82,7 @@ elseif(WAY STREQUAL "pkg-config")
 else()
     step("${CMAKE_COMMAND}" -S "${project}" -B "${folder}" -G Ninja
         "-DCONSUMER_WAY=${WAY}" "-DCONDUIT_SOURCE=${SOURCE}" "-DCMAKE_PREFIX_PATH=${PREFIX}"
+        "-DCONDUIT_COMPILE_TOGETHER=ON"
         "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE_CXX_FLAGS=${CXX_FLAGS}"
         "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}")
     step("${CMAKE_COMMAND}" --build "${folder}" --target consumer)

@@ -9,6 +9,7 @@
 #include "../support/co_test.hpp"
 #include "../support/fleet.hpp"
 #include "../support/rpc_subject.hpp"
+#include "../support/sanitized.hpp"
 #include "../support/settle.hpp"
 
 #include <conduit/channels/unix_stream.hpp>
@@ -290,7 +291,7 @@ CO_TEST_CASE("C7: a client that is destroyed ends its calls, those that wait and
 CO_TEST_CASE("C8: numbers of calls are used again only after END, and never mix up answers",
              "[rpc][client][fault]") {
     constexpr int callers = 8;
-    constexpr int each = 2500;
+    constexpr int each = test::is_sanitized ? 500 : 2500;
     probe_service object;
     rpc::service_table offers;
     offers.add<probe>(object);

@@ -8,6 +8,7 @@
 #include "../support/co_test.hpp"
 #include "../support/io_subjects.hpp"
 #include "../support/io_workload.hpp"
+#include "../support/sanitized.hpp"
 #include "../support/settle.hpp"
 #include "../support/uring_faults.hpp"
 
@@ -460,8 +461,9 @@ TEST_CASE("X1: memory of many writes destroyed in one turn is nobody's any more"
           "[runtime][fault][X1]") {
     auto body = []() -> task<> {
         constexpr int turns = 2 * loop::budget_of_turn;  // so that the kernel is asked in between
+        constexpr int step = test::is_sanitized ? 19 : 5;
         for (const bool full : {false, true}) {
-            for (int i = 0; i < turns; i += 5) co_await leaves_memory_of_many_alone(full, i);
+            for (int i = 0; i < turns; i += step) co_await leaves_memory_of_many_alone(full, i);
         }
     };
     run_on_each_kernel(body);

@@ -193,7 +193,7 @@ CO_TEST_CASE("a task that never waits does not starve the others", "[runtime][sc
     auto written = co_await pair.out.write_some(bytes_of("x"));
     std::array<std::byte, 8> buffer{};
     auto got = co_await pair.in.read_some(buffer);
-    co_await sleep_for(1ms);
+    co_await sleep_for(100us);
     stop = true;
     co_await inner.join();
     REQUIRE(written);

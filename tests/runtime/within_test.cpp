@@ -174,12 +174,12 @@ CO_TEST_CASE("a deadline ends a task that only yields", "[runtime][within]") {
         while (!stop_requested()) co_await yield();
     };
     auto spinning = spin();
-    co_await within(1ms, std::move(spinning));
+    co_await within(100us, std::move(spinning));
     auto compute = []() -> task<> {
         while (!stop_requested()) co_await at_once();
     };
     auto computing = compute();
-    co_await within(1ms, std::move(computing));
+    co_await within(100us, std::move(computing));
 }
 
 CO_TEST_CASE("an operation that is awaited again begins anew", "[runtime][within]") {

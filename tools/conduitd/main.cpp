@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <csignal>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -34,6 +35,7 @@ int run(const conduit::daemon::options& given, bool quiet) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN);  // for standard error; all else is asked not to raise it
     CLI::App app("Lets processes find each other by what they offer.", "conduitd");
     conduit::daemon::options given;
     bool quiet = false;

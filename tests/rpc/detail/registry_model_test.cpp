@@ -5,6 +5,8 @@
 // be told from the model as well: otherwise the comparison would be worth nothing.
 
 #include "registry_model.hpp"
+
+#include "../../support/sanitized.hpp"
 #include "flawed_registry.hpp"
 #include "instances.hpp"
 #include "watch_follower.hpp"
@@ -37,7 +39,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int seeds = 300;
+constexpr int seeds = is_sanitized ? 60 : 300;
 constexpr int operations = 400;  // of each seed
 constexpr std::uint32_t own_uid = 4;
 
