@@ -4,6 +4,7 @@
 #include "../skip.hpp"
 #include "../support/child.hpp"
 #include "../support/co_test.hpp"
+#include "../support/sanitized.hpp"
 #include "../support/temp_dir.hpp"
 
 #include <conduit/channels/unix_listener.hpp>
@@ -197,7 +198,8 @@ task<> until_refused(ledger& there) {
 }
 
 task<> stop_under_load_often() {
-    for (int round = 0; round < 100; ++round) {
+    constexpr int rounds = test::is_sanitized ? 20 : 100;
+    for (int round = 0; round < rounds; ++round) {
         const test::temp_dir folder;
         co_await stop_under_load(folder);
     }

@@ -39,7 +39,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int seeds = is_sanitized ? 60 : 300;
+constexpr int seeds = is_sanitized ? 150 : 300;
 constexpr int operations = 400;  // of each seed
 constexpr std::uint32_t own_uid = 4;
 
