@@ -69,6 +69,7 @@ connection_state::connection_state(any_stream over, const service_table* offers,
       account_(std::make_shared<limits_account>(most_of(*options_), std::move(terms.user))),
       ours_(limits_of(*options_, stream_.inside().carries_handles())),
       reader_(ours_),
+      opened_(terms.first_sequence),
       handle_gate_(options_->handles()),
       peer_name_(stream_.peer_name()) {
     if (account_->user() != nullptr) gate_ = account_->user()->all().gate;
@@ -588,10 +589,20 @@ std::shared_ptr<peer_link> connection_state::link() {
     return link_;
 }
 
+/// The counts of OPEN frames begin anew at 2^32, so what is compared is how many calls ago it was.
+/// None of those that the peer did not take up has its END, so there are calls_max at most: a peer
+/// that speaks of more miscounts, and what it says was not begun may have been.
+bool connection_state::may_have_begun(const outgoing_call& call) const noexcept {
+    if (!call.launched_ || output_.maybe_sent() < call.end_of_open_) return false;
+    if (!not_begun_from_) return true;
+    const std::uint32_t not_taken_up = opened_ - *not_begun_from_;
+    const std::uint32_t calls_ago = opened_ - call.sequence_;  // 1: the last one
+    return not_taken_up > theirs_.calls_max || calls_ago > not_taken_up;
+}
+
 void connection_state::stop_calls() noexcept {
     while (outgoing_call* call = made_.take_any()) {
-        const bool begun = call->sequence_ < not_begun_from_ && call->launched_ &&
-                           output_.maybe_sent() >= call->end_of_open_;
+        const bool begun = may_have_begun(*call);
         call->fail(std::make_exception_ptr(
             fault(status::unavailable, std::string(call->method().full_name) + ": " + why_->text)
                 .ran(begun, call->method().idempotent)));

@@ -252,6 +252,7 @@ private:
     /// It is down: everything that waits for it learns so.
     void go_down(goaway_reason reason, std::string text) noexcept;
     void stop_calls() noexcept;
+    bool may_have_begun(const outgoing_call& call) const noexcept;
     void fill_output();
     void make_room_known() noexcept;
     void admit() noexcept;
@@ -338,8 +339,8 @@ private:
     bool watching_abandoned_ = false;
     bool watching_frame_ = false;
     bool none_crosses_ = false;  // no call of the peer is on its way that may be begun
-    std::uint32_t not_begun_from_ = 0xffff'ffff;  // as the peer's GOAWAY said
-    bool peer_goes_ = false;                      // and has said its last word
+    std::optional<std::uint32_t> not_begun_from_;  // as the peer's last GOAWAY said
+    bool peer_goes_ = false;                       // and has said its last word
 
     task_group procedures_;  // use what is above
     task_group tasks_;

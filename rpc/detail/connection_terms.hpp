@@ -12,6 +12,7 @@
 #include <conduit/rpc/connection_options.hpp>
 #include <conduit/runtime/clock.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -32,6 +33,9 @@ struct connection_terms {
     std::shared_ptr<user_account> user;     // whose account it has; null where nobody shares
     call_statistics* statistics = nullptr;  // records what was served; outlives it, or null
     clock::time_point came = clock::now();  // from when on the peer has time to greet
+    /// The number that the first call of this side has in the count of OPEN frames, which begins
+    /// anew at 2^32: a test cannot make so many to see that.
+    std::uint32_t first_sequence = 0;
 
 private:
     static const std::shared_ptr<const connection_options>& usual_options() {

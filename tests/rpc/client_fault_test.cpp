@@ -13,6 +13,8 @@
 #include "../support/settle.hpp"
 
 #include <conduit/channels/unix_stream.hpp>
+#include <conduit/rpc/detail/call_statistics.hpp>
+#include <conduit/rpc/detail/connection_terms.hpp>
 #include <conduit/rpc/pool_client.hpp>
 #include <conduit/rpc/server.hpp>
 #include <conduit/rpc/try_call.hpp>
@@ -331,6 +333,58 @@ CO_TEST_CASE("C8: numbers of calls are used again only after END, and never mix 
     REQUIRE(with.peer.opens[1].stream == 1);  // 0 is taken until its END
     REQUIRE(again <= 1);
     REQUIRE(good.value() == "c");
+}
+
+namespace {
+
+/// Of three calls, which may have run: the first of them has the number `first` in the count of
+/// OPEN frames, and the peer's last word is that it took up those below `opens`.
+task<std::string> which_may_have_run(std::uint32_t first, std::uint32_t opens) {
+    connection_terms terms;
+    terms.first_sequence = first;
+    const rpc::service_table nothing;
+    auto ends = make_unix_pair().value();
+    rpc::connection client(any_stream(std::move(ends.first)), nothing, std::move(terms));
+    raw_peer peer(any_stream(std::move(ends.second)));
+    const rpc::stub<probe> there(client);
+    co_await peer.send(greeting());
+    task_scope calling;
+    std::vector<child<called>> calls;
+    for (std::size_t i = 1; i <= 3; ++i) {
+        calls.push_back(calling.spawn(try_echo(there, "text")));
+        co_await until_opened(peer, i);
+    }
+    const bytes farewell = make_goaway(goaway_reason::shutdown, opens, no_retry_after, "enough");
+    co_await peer.send(farewell);
+    peer.hang_up();
+    std::string which;
+    for (auto& each : calls) {
+        auto ended = co_await each;
+        which += ended.error().may_have_run() ? 'y' : 'n';
+    }
+    co_await calling.join();
+    co_return which;
+}
+
+}  // namespace
+
+CO_TEST_CASE("C8: what was not begun is told from what was where the count of calls begins anew",
+             "[rpc][client][fault]") {
+    for (const std::uint32_t first : {0U, 7U, 0x7fff'fffeU, 0xffff'fffdU, 0xffff'fffeU, ~0U}) {
+        INFO("from " << first);
+        auto none = co_await which_may_have_run(first, first);
+        auto one = co_await which_may_have_run(first, first + 1);
+        auto two = co_await which_may_have_run(first, first + 2);
+        auto all = co_await which_may_have_run(first, first + 3);
+        auto more_than_there_were = co_await which_may_have_run(first, first + 4);
+        auto less_than_can_be = co_await which_may_have_run(first, first - 126);
+        CHECK(none == "nnn");
+        CHECK(one == "ynn");
+        CHECK(two == "yyn");
+        CHECK(all == "yyy");
+        CHECK(more_than_there_were == "yyy");
+        CHECK(less_than_can_be == "yyy");
+    }
 }
 
 namespace {
