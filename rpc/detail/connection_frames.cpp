@@ -370,13 +370,28 @@ bool connection_state::on_end(const end_event& event) {
             return second_result(*call);
         }
         if (watcher_ != nullptr) watcher_->answered(*call, event.status);
-        call->on_end(event, std::span(*handles));
+        if (event.status == 0 && event.message.size() > ours_.message_max) {
+            call->fail(refused_result(*call, event.message.size()));
+        } else {
+            call->on_end(event, std::span(*handles));
+        }
     } else {
         ++counters_.late_answers;
     }
     made_.release(event.stream);
     call_ended();
     return true;
+}
+
+/// Of a result that came in one frame; what is cut is refused by its first piece.
+std::exception_ptr connection_state::refused_result(const outgoing_call& call, std::size_t size) {
+    ++counters_.messages_refused;
+    hit(limit::message_max);
+    fault why(status::resource_exhausted, std::string(call.method().full_name) + ": a result of " +
+                                              number(size) + " bytes, where at most " +
+                                              number(ours_.message_max) +
+                                              " are taken (message_max)");
+    return std::make_exception_ptr(why.ran(true, call.method().idempotent));
 }
 
 bool connection_state::second_result(const outgoing_call& call) {

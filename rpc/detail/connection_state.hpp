@@ -28,6 +28,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -237,6 +238,7 @@ private:
     std::string refusal_text(message_inlet::verdict said, const message_piece& piece) const;
     bool flow_error(message_inlet::verdict said, std::uint32_t stream);
     bool second_result(const outgoing_call& call);
+    std::exception_ptr refused_result(const outgoing_call& call, std::size_t size);
     bool refuse_open(std::uint32_t stream, status code, std::string_view text);
     incoming_entry* incoming(std::uint32_t stream) noexcept;
     std::optional<std::vector<unique_fd>> take_handles(std::uint16_t count);

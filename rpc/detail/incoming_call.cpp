@@ -246,7 +246,9 @@ void incoming_call::record(status code, std::uint32_t queue_us, std::uint32_t ru
 }
 
 std::byte* incoming_call::begin(std::size_t size) {
-    if (size > whole_most(*on_)) return outlet().begin(size);
+    if (size > std::min<std::size_t>(whole_most(*on_), on_->theirs().message_max)) {
+        return outlet().begin(size);  // throws where the peer does not take so much
+    }
     if (method_row_->gives_handles) handles_.reserve(on_->handles_max());
     begun_size_ = size;
     header_ = on_->output().append(frame_header_size + times_size + size);

@@ -431,6 +431,41 @@ CO_TEST_CASE("C9: a reply above the limit is refused by name, and the connection
                                67'108'864);
 }
 
+CO_TEST_CASE("C9: a reply in one frame is refused by name where it is one byte above the limit",
+             "[rpc][client][fault]") {
+    constexpr std::size_t most = 70'000;
+    constexpr std::size_t around_text = 4;
+    call_statistics counted;
+    connection_terms terms(rpc::connection_options().message_max(most));
+    terms.statistics = &counted;
+    const rpc::service_table nothing;
+    auto ends = make_unix_pair().value();
+    rpc::connection client(any_stream(std::move(ends.first)), nothing, std::move(terms));
+    raw_peer peer(any_stream(std::move(ends.second)));
+    const rpc::stub<probe> there(client);
+    co_await peer.send(greeting());
+    const std::string fits(most - around_text, 'x');
+    std::vector<called> came;
+    for (const std::string& text : {fits, fits + "x", std::string("short")}) {
+        auto call = scope.spawn(try_echo(there, "a"));
+        co_await until_opened(peer, came.size() + 1);
+        const bytes reply = answer_to(peer.opens.back().stream, text);
+        co_await peer.send(reply);
+        auto ended = co_await call;
+        came.push_back(std::move(ended));
+    }
+    REQUIRE(came[0].value().size() == fits.size());
+    REQUIRE(came[1].error().code() == status::resource_exhausted);
+    REQUIRE(came[1].error().may_have_run());
+    REQUIRE(came[1].error().text() ==
+            "test.probe/echo: a result of 70001 bytes, where at most 70000 are taken "
+            "(message_max)");
+    REQUIRE(came[2].value() == "short");
+    REQUIRE(client.is_open());
+    REQUIRE(client.counters().messages_refused == 1);
+    REQUIRE(counted.hits(limit::message_max) == 1);
+}
+
 CO_TEST_CASE("C10: small calls and pings go past a large reply", "[rpc][client][fault]") {
     constexpr std::size_t size = std::size_t{16} * 1024 * 1024;
     const auto large = rpc::connection_options()

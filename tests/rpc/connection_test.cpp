@@ -230,6 +230,46 @@ CO_TEST_CASE("a message beyond the limit is refused with both sizes", "[rpc][con
     REQUIRE(after == "after");
 }
 
+CO_TEST_CASE("a result is refused where it is made when it is one byte beyond the caller's limit",
+             "[rpc][connection][large]") {
+    probe_service here;
+    const auto limited = rpc::connection_options().message_max(70'000);
+    facing_connections ends(here, {}, limited);
+    rpc::stub<probe> there(ends.client);
+    const std::string greeted = co_await there.echo("");
+    const std::string fits(70'000 - 4, 'x');
+
+    const std::string back = co_await there.echo(fits);
+    auto call = there.echo(fits + "x");
+    auto refused = co_await rpc::try_call(std::move(call));
+    const std::string after = co_await there.echo("after");
+
+    REQUIRE(back == fits);
+    REQUIRE(refused.error().code() == status::resource_exhausted);
+    REQUIRE(refused.error().may_have_run());
+    REQUIRE_THAT(std::string(refused.error().text()),
+                 Catch::Contains("70001 bytes") && Catch::Contains("70000 (message_max)"));
+    REQUIRE(ends.client.counters().messages_refused == 0);  // it was not sent
+    REQUIRE(after == "after");
+}
+
+CO_TEST_CASE("arguments are taken up to the limit, and not one byte beyond",
+             "[rpc][connection][large]") {
+    probe_service here;
+    facing_connections ends(here, rpc::connection_options().message_max(70'000));
+    rpc::stub<probe> there(ends.client);
+    const std::string greeted = co_await there.echo("");
+    const std::string fits(70'000 - 4, 'x');
+
+    const std::string back = co_await there.echo(fits);
+    auto call = there.echo(fits + "x");
+    auto refused = co_await rpc::try_call(std::move(call));
+
+    REQUIRE(back == fits);
+    REQUIRE(refused.error().code() == status::resource_exhausted);
+    REQUIRE_FALSE(refused.error().may_have_run());
+}
+
 CO_TEST_CASE("arguments that the connection has no memory for are refused, not begun",
              "[rpc][connection][limit]") {
     probe_service here;
