@@ -38,12 +38,13 @@ bool is_harmless(goaway_reason reason) noexcept {
 task<server_stats> stats_of_one(const server_state& server) { co_return server.stats(); }
 
 /// Tells the peer why, and waits until it has read that: closing earlier could take it back.
-task<void> turn_away(task<result<any_stream>> opening, std::string why) {
+task<void> turn_away(task<result<any_stream>> opening, std::string why, goaway_reason reason) {
     task<result<any_stream>> own = std::move(opening);
     auto stream = co_await std::move(own);
     if (!stream) co_return;
     std::vector<std::byte> words = make_greeting(wire_settings());
-    const auto goaway = make_goaway(goaway_reason::refused, 0, 1000, why);
+    const std::uint32_t retry_after = reason == goaway_reason::refused ? 1000 : no_retry_after;
+    const auto goaway = make_goaway(reason, 0, retry_after, why);
     words.insert(words.end(), goaway.begin(), goaway.end());
     auto sent = co_await write_all(*stream, std::span<const std::byte>(words));
     if (!sent) co_return;
@@ -150,10 +151,11 @@ void server_state::turn_down(task<result<any_stream>> opening, const std::string
 }
 
 /// So many are told at a time; beyond that they find the connection closed.
-void server_state::tell_no(task<result<any_stream>> opening, std::string why) {
+void server_state::tell_no(task<result<any_stream>> opening, std::string why,
+                           goaway_reason reason) {
     if (refusals_ >= refusals_max) return statistics_->hit(limit::refusals);
     ++refusals_;
-    connections_.spawn(say_no(std::move(opening), std::move(why)), "rpc refusal");
+    connections_.spawn(say_no(std::move(opening), std::move(why), reason), "rpc refusal");
 }
 
 void server_state::begin(task<result<any_stream>> opening, std::string name,
@@ -169,10 +171,11 @@ void server_state::begin(task<result<any_stream>> opening, std::string name,
     }
 }
 
-task<void> server_state::say_no(task<result<any_stream>> opening, std::string why) {
+task<void> server_state::say_no(task<result<any_stream>> opening, std::string why,
+                                goaway_reason reason) {
     task<result<any_stream>> own = std::move(opening);
     try {
-        co_await within(refusal_time, turn_away(std::move(own), std::move(why)));
+        co_await within(refusal_time, turn_away(std::move(own), std::move(why), reason));
     } catch (const std::exception& failed) {
         lines_.warn(std::string("a refusal failed: ") + failed.what());
     }
@@ -237,9 +240,14 @@ task<bool> server_state::check_sender(session& of, any_stream& stream) {
         if (late) statistics_->hit(limit::greeting_within);
         if (!of.pushed_out.empty()) {
             note_end(of, goaway_reason::refused, of.pushed_out);
+        } else if (late) {
+            const std::string text = "no greeting came within " +
+                                     std::to_string(each_->greeting_within().count()) +
+                                     " ms (greeting_within)";
+            note_end(of, goaway_reason::timeout, text);
+            tell_no(opened(std::move(stream)), text, goaway_reason::timeout);
         } else {
-            note_end(of, late ? goaway_reason::timeout : goaway_reason::shutdown,
-                     "it said nothing: " + who.error().message());
+            note_end(of, goaway_reason::shutdown, "it said nothing: " + who.error().message());
         }
         co_return false;
     }

@@ -119,7 +119,8 @@ private:
     void begin(task<result<any_stream>> opening, std::string name,
                std::shared_ptr<server_place> place);
     void turn_down(task<result<any_stream>> opening, const std::string& name, std::string why);
-    void tell_no(task<result<any_stream>> opening, std::string why);
+    void tell_no(task<result<any_stream>> opening, std::string why,
+                 goaway_reason reason = goaway_reason::refused);
     void refuse_user(const std::string& where, const credentials& who);
     bool is_welcome(const credentials& who, any_stream& stream) const;
     std::size_t next_worker() const;
@@ -128,7 +129,7 @@ private:
     task<void> talk(session_position self, task<result<any_stream>> opening);
     task<bool> check_sender(session& of, any_stream& stream);
     task<std::string> count_for_sender(session& of, any_stream& stream);
-    task<void> say_no(task<result<any_stream>> opening, std::string why);
+    task<void> say_no(task<result<any_stream>> opening, std::string why, goaway_reason reason);
     void met(session_position self) noexcept;
     void gone(session_position self) noexcept;
     void note_end(const session& of, const connection& link);

@@ -402,6 +402,15 @@ task<std::string> too_long_a_frame(tripped& with) {
 
 task<std::string> no_greeting(tripped& with) { return told_for(with, bytes(1, greeting()[0])); }
 
+/// Over a Unix socket, where a server waits for the first byte to learn who sent it.
+task<std::string> not_a_byte(tripped& with) {
+    co_await with.listen();
+    raw_peer* silent = co_await with.connect();
+    co_await silent->until_told_off();
+    const bool is_told = silent->goaway && silent->goaway->reason == goaway_reason::timeout;
+    co_return is_told ? "GOAWAY(timeout): " + told(*silent) : "no GOAWAY(timeout)";
+}
+
 task<std::string> half_a_frame(tripped& with) {
     const std::string text(100, 'x');
     bytes half = call(0, "test.spender/hold", text);
@@ -586,6 +595,11 @@ std::vector<tripping> limits_on_manners() {
          each(link().greeting_within(20ms)),
          &no_greeting,
          {"no greeting came within 20 ms (greeting_within)"}},
+        {limit::greeting_within,
+         each(link().greeting_within(20ms)),
+         &not_a_byte,
+         {": a connection ended: 'no greeting came within 20 ms (greeting_within)",
+          "GOAWAY(timeout): no greeting came within 20 ms (greeting_within)"}},
         {limit::progress_within,
          each(link().progress_within(20ms)),
          &half_a_frame,
