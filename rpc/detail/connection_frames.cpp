@@ -30,6 +30,9 @@ limit limit_of(message_inlet::verdict said) noexcept {
     return too_long ? limit::message_max : limit::memory_max;
 }
 
+/// Of the peer's keep_alive no more counts: it shall not put off this side's own for weeks.
+constexpr std::uint32_t their_keep_alive_most = 3'600'000;
+
 /// A peer's text, without what could harm a terminal or a log.
 std::string escaped(std::string_view text) {
     std::string out;
@@ -45,7 +48,8 @@ std::string escaped(std::string_view text) {
 bool connection_state::on_settings(const wire_settings& theirs) {
     theirs_ = static_cast<const wire_limits&>(theirs);  // what else came is used here only
     greeted_.set();
-    const std::uint32_t every = std::max(ours_.keep_alive_ms, theirs.keep_alive_ms);
+    const std::uint32_t every =
+        std::max(ours_.keep_alive_ms, std::min(theirs.keep_alive_ms, their_keep_alive_most));
     if (every > 0) tasks_.spawn(keep_alive(std::chrono::milliseconds(every)), "rpc keep-alive");
     admit();
     return true;

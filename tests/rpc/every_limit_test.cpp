@@ -436,6 +436,13 @@ task<std::string> too_many_glitches(tripped& with) {
 /// It reads, and answers no PING.
 task<std::string> no_sign_of_life(tripped& with) { return told_for(with, greeting()); }
 
+/// The same, and it wants to be heard of once in seven weeks.
+task<std::string> hardly_a_sign_of_life(tripped& with) {
+    wire_settings said;
+    said.keep_alive_ms = 0xffff'ffff;
+    return told_for(with, make_greeting(said));
+}
+
 /// Told to go, it reads all there is, and stays.
 task<std::string> no_farewell(tripped& with) {
     raw_peer& peer = with.join();
@@ -615,6 +622,16 @@ std::vector<tripping> limits_on_manners() {
          &no_sign_of_life,
          {"nothing was heard of the peer for 30000 ms, nor a PONG, where it is to be heard of "
           "every 10000 ms (keep_alive)"},
+         virtual_time},
+        {limit::keep_alive,
+         each(link().keep_alive(10s)),
+         &hardly_a_sign_of_life,
+         {"for 10800000 ms, nor a PONG, where it is to be heard of every 3600000 ms (keep_alive)"},
+         virtual_time},
+        {limit::keep_alive,
+         each(link().keep_alive(2h)),
+         &hardly_a_sign_of_life,
+         {"where it is to be heard of every 7200000 ms (keep_alive)"},
          virtual_time},
         {limit::linger, server(), &no_farewell, {"type 77"}, virtual_time},
         {limit::unanswered,
