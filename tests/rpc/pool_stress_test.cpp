@@ -42,11 +42,14 @@ using steady = std::chrono::steady_clock;
 
 namespace {
 
+/// A second or two. The number is what the contract names, so it ends the case and not the time,
+/// unless CONDUIT_STRESS_SECONDS asks for more than that.
 constexpr int reconnects_wanted = 10'000;
 constexpr int rounds_of_a_listener = 500;
 /// What is empty holds memory or does not, by how it was last used: so many do at most. Of the
 /// calls and connections here one in a thousand that leaves something would be more.
 constexpr long allocations_of_rest = 8;
+constexpr long bytes_of_rest = 512;
 
 std::size_t heap_in_use() { return ::mallinfo2().uordblks; }
 
@@ -130,14 +133,16 @@ task<> reconnect_ten_thousand_times(steady::time_point until, bool by_time) {
     frame_pool::of_thread().trim();
     const holdings after;
     const auto counted = there.pool().counters();
-    std::printf("%d rounds, %llu reconnects, %llu attempts in vain, heap %+lld bytes\n", round,
-                static_cast<unsigned long long>(counted.reconnects),
+    std::printf("%d rounds, %llu reconnects, %llu attempts in vain, heap %+lld bytes, live %+ld\n",
+                round, static_cast<unsigned long long>(counted.reconnects),
                 static_cast<unsigned long long>(counted.connect_failures),
-                static_cast<long long>(after.heap) - static_cast<long long>(before.heap));
+                static_cast<long long>(after.heap) - static_cast<long long>(before.heap),
+                after.bytes - before.bytes);
     REQUIRE(counted.reconnects >= reconnects_wanted);
     REQUIRE(after.descriptors == before.descriptors);
     REQUIRE(after.tasks == before.tasks);
     REQUIRE(std::abs(after.allocations - before.allocations) <= allocations_of_rest);
+    REQUIRE(std::abs(after.bytes - before.bytes) <= bytes_of_rest);
     REQUIRE(after.heap < before.heap + 256 * 1024);
     co_await there.close();
 }
@@ -234,6 +239,7 @@ task<> cancel_most(cancel_state& state, std::chrono::milliseconds time) {
     CHECK(after.descriptors == before.descriptors);
     CHECK(after.tasks == before.tasks);
     CHECK(std::abs(after.allocations - before.allocations) <= allocations_of_rest);
+    CHECK(std::abs(after.bytes - before.bytes) <= bytes_of_rest);
     const auto name = co_await there->who();
     REQUIRE((name == "a" || name == "b"));
     REQUIRE(there.pool().connections_now() == 2);
