@@ -24,6 +24,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +32,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -199,6 +201,32 @@ CO_TEST_CASE("C4: a retry storm is bounded by the budget, and only what is safe 
     // A fifth, 10 a second over 10 s, and 10 more for each second that this took.
     REQUIRE(counted.retries <= calls / 5 + 100 + 300);
     REQUIRE(counted.retries_denied >= calls / 2);
+}
+
+CO_TEST_CASE("C4: the waits before calls are made again are spread over all of their time",
+             "[rpc][client][fault]") {
+    if (scheduler::current().backend_name() != "sim") {  // where waiting takes no time
+        throw std::system_error(std::make_error_code(std::errc::not_supported));
+    }
+    constexpr std::size_t calls = 400;
+    constexpr auto longest = 80ms;
+    fleet servers;
+    auto& a = servers.start("a");
+    a.object.refusal = rpc::fault(status::unavailable, "down");
+    rpc::pool_client<vessel> there(
+        {"a"}, servers.options().retry_wait(longest, longest).retry_budget(100, 1000));
+    std::array<std::size_t, 4> quarters{};
+    for (std::size_t i = 0; i < calls; ++i) {
+        a.object.refusals = 1;
+        const auto before = clock::now();
+        const std::string name = co_await there->who();
+        const auto took = clock::now() - before;
+        REQUIRE(took <= longest + 1ms);  // one tick
+        ++quarters[std::min<std::size_t>(static_cast<std::size_t>(took / (longest / 4)), 3)];
+    }
+    REQUIRE(there.pool().counters().retries == calls);
+    // Each has a hundred, give or take nine: chance does not take half of them.
+    for (const std::size_t each : quarters) REQUIRE(each >= calls / 8);
 }
 
 CO_TEST_CASE("C5: a call whose cancellation races its reply has one outcome, and keeps its number",

@@ -177,12 +177,16 @@ CO_TEST_CASE("S2: a length is refused before anything is allocated for it",
     visited_server with;
     for (const std::uint32_t length : {0xffff'ffffU, 0x8000'0000U, 16'777'216U, 147'457U}) {
         const auto peer = visit(with);
-        bytes sent = greeting();
-        std::byte header[rpc::detail::frame_header_size];
-        rpc::detail::put_header(header, {length, frame_type::open, 1, 0, 0, 0});
-        sent.insert(sent.end(), std::begin(header), std::end(header));
-        co_await peer->send(std::move(sent));
+        co_await peer->send(greeting());
+        co_await peer->until_greeted();
+        co_await settle();
+        bytes header(rpc::detail::frame_header_size);
+        rpc::detail::put_header(header.data(), {length, frame_type::open, 1, 0, 0, 0});
+        forget_peak();
+        const long before = live_bytes();
+        co_await peer->send(header);
         co_await peer->until_told_off();  // by the header alone
+        REQUIRE(peak_bytes() - before < 8192);
         REQUIRE(peer->goaway->reason == goaway_reason::too_large);
         REQUIRE_THAT(peer->goaway->text, Catch::Contains(std::to_string(length)));
     }
@@ -294,6 +298,16 @@ CO_TEST_CASE("S5: floods of pings and readers that never read end their connecti
     REQUIRE(with.server().connections_now() == 1);
 }
 
+namespace {
+
+/// Of a fault: its text, and then this, in milliseconds.
+std::uint32_t retry_after_of(const raw_peer::end_seen& ended) {
+    const std::size_t at = 4 + first_string(ended.message).size();
+    return rpc::detail::get_u32(ended.message.data() + at);
+}
+
+}  // namespace
+
 CO_TEST_CASE("S7: a server that is asked for more than it can do refuses early, and recovers",
              "[rpc][server][fault]") {
     if (scheduler::current().backend_name() == "sim") {  // whose time stands still in a procedure
@@ -312,11 +326,13 @@ CO_TEST_CASE("S7: a server that is asked for more than it can do refuses early, 
     co_await peer->until_ends(calls);
     std::size_t served = 0;
     std::size_t refused = 0;
+    std::size_t told_when = 0;
     for (const auto& each : peer->ends) {
         if (each.status == 0) ++served;
         if (each.status == static_cast<std::uint32_t>(status::resource_exhausted) &&
             each.not_started) {
             ++refused;
+            if (retry_after_of(each) == 10) ++told_when;  // ms: ten times queue_target
         }
     }
     for (int i = 0; i < 5; ++i) co_await settle();
@@ -324,6 +340,7 @@ CO_TEST_CASE("S7: a server that is asked for more than it can do refuses early, 
     REQUIRE(served > 0);
     REQUIRE(refused > 0);
     REQUIRE(served + refused == calls);
+    REQUIRE(told_when == refused);
     REQUIRE(sum.value() == 3);
 }
 
