@@ -6,10 +6,13 @@
 #include <conduit/channels/line_reader.hpp>
 #include <conduit/runtime/within.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -21,10 +24,14 @@ using namespace std::chrono_literals;
 
 constexpr auto patience = 10s;
 
+/// The kernel tells nobody of a parent that is dead when it is asked: the child looks afterwards.
+constexpr const char* unless_orphaned = R"([ "$PPID" = "$0" ] || exit 1; exec "$@")";
+
 /// A program that the kernel ends with this process, should that be killed.
 template <class... Words>
 conduit::command bound_to_this(const char* program, const Words&... words) {
-    return conduit::command("setpriv", "--pdeathsig", "KILL", program, words...);
+    return conduit::command("setpriv", "--pdeathsig", "KILL", "sh", "-c", unless_orphaned,
+                            std::to_string(::getpid()), program, words...);
 }
 
 /// Not reached by what the terminal sends to this process's group, such as Ctrl-C: this process

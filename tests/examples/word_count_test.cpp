@@ -9,6 +9,9 @@
 #include "../support/temp_dir.hpp"
 
 #include <conduit/channels/command.hpp>
+#include <conduit/channels/fifo.hpp>
+#include <conduit/channels/fifo_reader.hpp>
+#include <conduit/channels/fifo_writer.hpp>
 #include <conduit/channels/file.hpp>
 #include <conduit/channels/pipeline.hpp>
 #include <conduit/channels/process.hpp>
@@ -16,6 +19,7 @@
 #include <conduit/runtime/io_handle.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/unique_fd.hpp>
+#include <conduit/runtime/within.hpp>
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -24,9 +28,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -381,6 +387,43 @@ CO_TEST_CASE("the processes of a demo that is killed end by themselves", "[examp
     CHECK(sent);
     CHECK(ended.value().signal == SIGKILL);
     CHECK(said);
+}
+
+CO_TEST_CASE("a demo that is killed while it starts conduitd leaves none", "[examples]") {
+    const demo_place there;
+    const std::string alive = there.folder.path("alive");
+    const std::string go = there.folder.path("go");
+    make_fifo(alive).value();
+    make_fifo(go).value();
+    // In place of setpriv, which is the first to run in the child: it waits for the demo's end.
+    std::filesystem::create_directory(there.folder.path("bin"));
+    const std::string late = there.write("bin/setpriv", R"(#!/bin/sh
+here=${0%/bin/setpriv}
+case "$*" in
+    */conduitd\ --*) exec 9>"$here/alive"; echo >&9; read -r _ <"$here/go" ;;
+esac
+PATH=${PATH#*:}
+exec setpriv "$@"
+)");
+    REQUIRE(::chmod(late.c_str(), 0700) == 0);
+    command program = there.demo(there.write("text", some_lines(10)));
+    program.environment("PATH", there.folder.path("bin") + ":" + std::getenv("PATH"));
+    program.output(redirect::null()).error_output(redirect::null());
+    auto demo = start(std::move(program));
+    auto lives = co_await fifo_reader::open(alive);
+    std::array<std::byte, 1> begun{};
+    auto got = co_await lives->read_some(begun);
+    const bool killed = !demo->signal(SIGKILL).error();
+    auto ended = co_await demo->exited();
+    auto wake = co_await fifo_writer::open(go);
+    auto woken = co_await write_all(*wake, bytes_of("\n"));
+    auto gone = co_await within(std::chrono::seconds(10), read_all(*lives, 16));  // if it is right
+    for (const std::int32_t left : processes_of(there.folder.path("tmp"))) ::kill(left, SIGKILL);
+    CHECK(got.value_or(0) == 1);
+    CHECK(killed);
+    CHECK(ended.value().signal == SIGKILL);
+    CHECK(woken);
+    CHECK(gone);
 }
 
 CO_TEST_CASE("the demo runs where io_uring is forbidden", "[examples][fault]") {
