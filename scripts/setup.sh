@@ -35,8 +35,8 @@ setup: this is not Debian, so nothing is installed. conduit needs, by their Debi
     g++ 12.2 or newer, cmake 3.25, ninja-build, ccache, pkg-config, libfmt-dev 9, liburing-dev 2.3,
     libasio-dev 1.22, libssl-dev 3.0, catch2 2.13, libbenchmark-dev, nlohmann-json3-dev,
     libcli11-dev 2.1, redis-tools 7; for the sanitizers and for .ci/run also clang-19,
-    libclang-rt-19-dev, lld-19, llvm-19, clang-format-19, clang-tidy-19; for the peers in the benchmarks
-    libgrpc++-dev, libprotobuf-dev, protobuf-compiler-grpc, libcapnp-dev, capnproto.
+    libclang-rt-19-dev, lld-19, llvm-19, clang-format-19, clang-tidy-19; for the peers in the
+    benchmarks libgrpc++-dev, libprotobuf-dev, protobuf-compiler-grpc, libcapnp-dev, capnproto.
 TEXT
     exit 0
 fi
