@@ -56,14 +56,19 @@ std::string anchor_of(std::string_view heading) {
     return anchor;
 }
 
+/// What a line says as a heading; empty where it is none.
+std::string_view heading_of(const line& from) {
+    const std::size_t level = from.text.find_first_not_of('#');
+    if (!from.fence.empty() || level == 0 || level == std::string::npos) return {};
+    if (from.text[level] != ' ') return {};
+    return std::string_view(from.text).substr(level + 1);
+}
+
 std::set<std::string> anchors_of(const std::string& document) {
     std::set<std::string> anchors;
     for (const line& each : lines_of(document)) {
-        const std::size_t level = each.text.find_first_not_of('#');
-        if (!each.fence.empty() || level == 0 || level == std::string::npos) continue;
-        if (each.text[level] == ' ') {
-            anchors.insert(anchor_of(std::string_view(each.text).substr(level + 1)));
-        }
+        const std::string_view heading = heading_of(each);
+        if (!heading.empty()) anchors.insert(anchor_of(heading));
     }
     return anchors;
 }
@@ -105,11 +110,13 @@ public:
         path_ = path;
         // Of what was decided once, and of what has changed, the files may be gone.
         const bool is_history = path == "CHANGELOG.md" || path.starts_with("docs/decisions/0");
+        std::map<std::string, int> headings;
         for (const line& each : lines_of(text)) {
             number_ = each.number;
             if (each.fence.empty()) {
                 links(each.text);
                 if (!is_history) spans(each.text);
+                if (path != "CHANGELOG.md") occurs_once(each, headings);
             } else if (each.fence == "sh.") {
                 words(each.text);
             }
@@ -122,6 +129,14 @@ public:
 private:
     void report(std::string rule, std::string reason) {
         findings_.push_back({path_, number_, std::move(rule), std::move(reason)});
+    }
+
+    void occurs_once(const line& each, std::map<std::string, int>& headings) {
+        const std::string_view heading = heading_of(each);
+        if (heading.empty()) return;
+        const auto [first, is_new] = headings.try_emplace(anchor_of(heading), each.number);
+        if (is_new) return;
+        report("heading", std::string(heading) + ": so is line " + std::to_string(first->second));
     }
 
     void links(const std::string& text) {

@@ -119,6 +119,17 @@ TEST_CASE("a link to a heading that is not there is found", "[tidy][docs]") {
     CHECK(wrong_with("```sh\n# One\n```\n[a](#one)\n").size() == 1);
 }
 
+TEST_CASE("a heading that occurs twice in a document is found", "[tidy][docs]") {
+    CHECK(wrong_with("# One\n\n## The demo\n\n### The demo!\n") ==
+          lines{"README.md:5: The demo!: so is line 3 [heading]"});
+    CHECK(wrong_with("# The first\n```sh\n# The first\n```\n#hash\n#hash\n").empty());
+    CHECK(wrong_with("# The first\n\n## The second\n").empty());
+    const auto of_versions =
+        check_documents({{"README.md", "[](CHANGELOG.md)"}, {"CHANGELOG.md", "# 1\n# 1\n"}},
+                        {"README.md", "CHANGELOG.md"});
+    CHECK(said(of_versions).empty());
+}
+
 TEST_CASE("a path in backticks or in a block for the shell that is not there is found",
           "[tidy][docs]") {
     CHECK(wrong_with("`rpc/a.hpp`, `conduit/rpc/a.hpp`, `rpc/`, `rpc/*.hpp`\n").empty());
