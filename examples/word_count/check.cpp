@@ -122,7 +122,7 @@ task<comparison> compare(const word_table& counted, std::vector<std::string> pat
     }
     auto ended = co_await running->exited();
     const auto took = conduit::clock::now() - begun;
-    for (std::size_t i = 0; i < stage_names.size(); ++i) {
+    for (std::size_t i = stage_names.size(); i-- > 0;) {  // those before it lose their reader
         const conduit::exit_status each = ended.value()[i];
         if (each.code == 0 && each.signal == 0) continue;
         throw std::runtime_error("the check could not be made: " + std::string(stage_names[i]) +

@@ -30,7 +30,8 @@ struct comparison {
 ///     cat FILES | tr -cs 'A-Za-z' '\n' | tr 'A-Z' 'a-z' | sort | uniq -c | sort -rn
 ///
 /// all with LC_ALL=C, and compares each line with `counted`. What sort cannot keep in memory it
-/// puts into `folder`. Throws std::runtime_error where a stage fails.
+/// puts into `folder`. Throws std::runtime_error where a stage fails, and
+/// names the last that did.
 conduit::task<comparison> compare(const word_table& counted, std::vector<std::string> paths,
                                   std::string folder);
 

@@ -18,6 +18,7 @@
 #include <conduit/runtime/task_group.hpp>
 
 #include <algorithm>
+#include <csignal>
 #include <optional>
 #include <span>
 #include <string>
@@ -74,7 +75,9 @@ private:
             if (!file) continue;
             const std::string line = said->who + ": " + said->what + "\n";
             auto written = co_await conduit::write_all(*file, conduit::bytes_of(line));
-            if (!written) file.reset();  // the disk is full: the others go on
+            if (written) continue;
+            summary_.unwritten = written.error().message();
+            file.reset();  // the disk is full: the others go on
         }
     }
 
@@ -109,6 +112,7 @@ task<int> serve() {
 }  // namespace word_count
 
 int main() {
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a full disk
     // It may write to a terminal, which may keep it waiting.
     conduit::scheduler scheduler(conduit::scheduler_options().stall_limit({}));
     return scheduler.run(word_count::serve());

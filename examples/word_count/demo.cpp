@@ -216,8 +216,8 @@ int main(int argc, char** argv) {
         return app.exit(error) == 0 ? 0 : word_count::exit_usage;
     }
     if (given.places.empty()) given.places = word_count::usual_places();
-    std::signal(SIGPIPE,
-                SIG_IGN);  // who reads the output may leave; that is no reason to leave files
+    // Who reads the output may leave, or its file be too large: no reason to leave other files.
+    for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
     for (int fd = 0; fd <= 2; ++fd) {  // else some file of ours would be taken for the output
         if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
     }

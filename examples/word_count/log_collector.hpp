@@ -22,6 +22,7 @@ struct log_summary {
     std::chrono::nanoseconds took{0};              // from the first record to the last
     std::chrono::nanoseconds median{0};            // from when it was said to when it was read
     std::chrono::nanoseconds slowest{0};           // of 99 % of them
+    std::string unwritten;                         // why the file lacks some; empty: it does not
 };
 
 class log_collector {

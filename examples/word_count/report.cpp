@@ -145,13 +145,16 @@ void report::stages(const texts& found, const coordinator& of, std::size_t proce
                  bytes_per_second(found.bytes, of.reading().took()), of.reading().steps));
     print(row_of("count", counted(answers, "answer", "answers"), of.counting().took(),
                  bytes_per_second(found.bytes, of.counting().took()), of.counting().steps));
-    print(row_of("merge", counted(of.table().size(), "word", "words"), of.merging().steps.sum(),
+    print(row_of("merge", counted(answers, "answer", "answers"), of.merging().steps.sum(),
                  number_per_second(answers, of.merging().steps.sum()), of.merging().steps));
     print({"log", counted(records, "record", "records"), time_of(log.took),
            number_per_second(records, log.took), time_of(log.median), time_of(log.slowest)});
     print({"check", "cat | tr | sort | uniq", time_of(check.took),
            bytes_per_second(found.bytes, check.took), "", ""});
     fmt::print("\n");
+    if (log.unwritten.empty()) return;
+    fmt::print("  {}  not all of the log is in its file: {}\n\n", coloured("1;31", "log"),
+               log.unwritten);
 }
 
 void report::kill(const coordinator& of, const std::string& how_it_ended) {

@@ -131,6 +131,13 @@ task<texts> find_texts(std::vector<std::string> places) {
         found.paths.push_back(each.path);
         found.bytes += bytes;
     }
+    if (found.paths.empty() && found.binary_files > 0) {
+        const std::string files = std::to_string(found.binary_files);
+        throw no_text(
+            "there is no text to count: " +
+            (found.binary_files == 1 ? "the only file is" : "all " + files + " files are") +
+            " binary");
+    }
     if (found.bytes == 0)
         throw no_text("there is no text to count: not one byte in what was given");
     co_return found;

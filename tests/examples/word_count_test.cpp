@@ -253,12 +253,18 @@ CO_TEST_CASE("the demo says what is no text, by its name", "[examples]") {
     const std::string binary = there.write("bin\nary", std::string("a\0b", 3));
     const std::string empty = there.write("empty", "");
     const std::string word = there.write("word", std::string(2'000'000, 'w'));
+    std::filesystem::create_directory(there.folder.path("pictures"));
+    there.write("pictures/one", std::string("a\0b", 3));
+    const demo_end of_picture = co_await there.run(there.folder.path("pictures"));
+    there.write("pictures/two", std::string("a\0b", 3));
+    const demo_end of_pictures = co_await there.run(there.folder.path("pictures"));
     const demo_end of_missing = co_await there.run(missing);
     const demo_end of_binary = co_await there.run(binary);
     const demo_end of_empty = co_await there.run(empty);
     const demo_end of_device = co_await there.run("/dev/null");
     const demo_end of_word = co_await there.run(word);
-    for (const demo_end& each : {of_missing, of_binary, of_empty, of_device, of_word}) {
+    for (const demo_end& each :
+         {of_missing, of_binary, of_empty, of_device, of_word, of_picture, of_pictures}) {
         CAPTURE(each);
         CHECK(each.code == 2);
     }
@@ -266,6 +272,8 @@ CO_TEST_CASE("the demo says what is no text, by its name", "[examples]") {
     CHECK(of_binary.err ==
           "demo: '" + there.folder.path("bin") + "\\x0aary' is binary: there is a byte 0 in it\n");
     CHECK(of_empty.err == "demo: there is no text to count: not one byte in what was given\n");
+    CHECK(of_picture.err == "demo: there is no text to count: the only file is binary\n");
+    CHECK(of_pictures.err == "demo: there is no text to count: all 2 files are binary\n");
     CHECK(of_device.err == "demo: '/dev/null' is neither a file nor a folder\n");
     CHECK(of_word.err ==
           "demo: '" + word + "' is no text: a word of more than 262144 letters is in it\n");
@@ -327,6 +335,38 @@ CO_TEST_CASE("the demo keeps what all processes say in a file that was asked for
     }
     CHECK(has(text, R"((^|\n)worker \d: batch \d+: \d+ different words in \d+ bytes\n)"));
     CHECK_THAT(text, Catch::EndsWith("demo: all is counted\n"));
+}
+
+CO_TEST_CASE("the demo says that its log does not fit into the file", "[examples]") {
+    const demo_place there;
+    const std::string path = there.write("text", some_lines(100));
+    const demo_end of_device = co_await there.run("--log", "/dev/full", path);
+    command limited("sh", "-c", R"(ulimit -f 1; exec "$0" --log "$1" "$2")", WORD_COUNT_DEMO,
+                    there.folder.path("log"), path);
+    there.set_up(limited);
+    const demo_end of_limit = co_await there.run_to_end(std::move(limited));
+    CHECK_THAT(of_device.out,
+               Catch::Contains("not all of the log is in its file: No space left on device\n") &&
+                   Catch::Contains("The counts agree"));
+    CHECK(of_device.code == 0);
+    CHECK_THAT(of_limit.out, Catch::Contains("not all of the log is in its file: File too large") &&
+                                 Catch::Contains("The counts agree"));
+    CHECK(there.is_clean());
+}
+
+CO_TEST_CASE("the demo names the stage of the check that failed, not one that lost its reader",
+             "[examples]") {
+    const demo_place there;
+    const std::string path = there.write("text", some_lines(5000));  // more than a pipe holds
+    std::filesystem::create_directory(there.folder.path("bin"));
+    const std::string sort = there.write("bin/sort", "#!/bin/sh\nexit 2\n");
+    REQUIRE(::chmod(sort.c_str(), 0700) == 0);
+    command program = there.demo(path);
+    program.environment("PATH", there.folder.path("bin") + ":" + std::getenv("PATH"));
+    const demo_end said = co_await there.run_to_end(std::move(program));
+    CHECK(said.code == 3);
+    CHECK(said.err == "demo: the check could not be made: sort ended with status 2\n");
+    CHECK(there.is_clean());
 }
 
 CO_TEST_CASE("a signal ends the demo in the middle, and nothing is left behind", "[examples]") {
