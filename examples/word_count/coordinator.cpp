@@ -22,6 +22,7 @@ using conduit::task;
 using namespace std::chrono_literals;
 
 constexpr auto patience = 10s;
+constexpr auto heard_every = 1s;  // a worker that is silent for three of these is lost
 constexpr std::uint64_t batch_bytes_min = 64;
 constexpr std::uint64_t batch_bytes_max = std::uint64_t{32} * 1024;
 constexpr std::uint64_t batches_wished = 512;
@@ -89,13 +90,18 @@ task<> coordinator::until_workers(std::size_t wanted) {
 }
 
 /// One call for each worker, which lasts as long as there is text: batches go there, counts come
-/// back. It fails when the worker dies; what that one had in its hands goes to others.
+/// back. It fails when the worker dies or stands still; what it had in its hands goes to others.
 task<> coordinator::work_with(matchmaker& here, std::string tag) {
     const std::string worker = std::move(tag);
     const auto that_one = rpc::wanted().tag(worker);
-    auto connecting = here.connect<word_counter>(that_one);
+    const auto limits = rpc::connection_options().keep_alive(heard_every);
+    const auto options = rpc::connect_options().connection(limits);
+    auto connecting = here.connect<word_counter>(that_one, options);
     auto connected = co_await rpc::try_call(conduit::within(patience, std::move(connecting)));
-    if (!connected) co_return;
+    if (!connected) {
+        at_loss_(worker);
+        co_return;
+    }
     if (!killed_.victim.empty() && killed_.successor.empty()) {
         killed_.successor = worker;
         book_.reserve_for(worker);
@@ -106,6 +112,7 @@ task<> coordinator::work_with(matchmaker& here, std::string tag) {
         auto answers = (*connected)->count(batches_for(worker));
         for (;;) {
             auto answer = co_await rpc::try_call(answers.next());
+            if (!answer) at_loss_(worker);
             if (!answer || !*answer) break;
             take_in(**answer);
         }

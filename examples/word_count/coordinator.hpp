@@ -5,6 +5,7 @@
 //
 //     coordinator here(where_the_matchmaker_is, log, found.bytes);
 //     here.at_half([&](const std::string& worker) { all.kill(worker); });
+//     here.at_loss([&](const std::string& worker) { all.replace(worker); });
 //     co_await here.count(found.paths, 4);                // begins when 4 workers are there
 //     here.table().sorted();
 
@@ -65,6 +66,11 @@ public:
     void at_half(std::function<void(const std::string& worker)> then) {
         at_half_ = std::move(then);
     }
+    /// Is called with the tag of a worker that is not there for its work any more, as nothing is
+    /// heard of it: there is to be another one.
+    void at_loss(std::function<void(const std::string& worker)> then) {
+        at_loss_ = std::move(then);
+    }
 
     /// Waits until all is counted. Throws what reading a file throws, and std::runtime_error where
     /// there are not so many workers within 10 seconds.
@@ -98,6 +104,7 @@ private:
     process_log& log_;
     const std::uint64_t bytes_;
     std::function<void(const std::string&)> at_half_;
+    std::function<void(const std::string&)> at_loss_ = [](const std::string&) {};
     ledger book_;
     word_table table_;
     kill_report killed_;

@@ -107,7 +107,7 @@ task<> crew::keep_replaced(worker& first) {
         if (current->tag == killed_) killed_ended_ = how;
         co_await log_->say(current->name + " " + how);
         const bool has_failed = ended->signal == 0;  // it has said why
-        if (has_failed || started_ >= wanted_ + replacements_max) {
+        if (has_failed || started_ >= 2 * wanted_ + replacements_max) {
             throw std::runtime_error(current->name + " " + how);
         }
         current = &start_worker();
@@ -137,9 +137,14 @@ task<> crew::pass_on_errors() {
 }
 
 void crew::kill(std::string_view tag) {
+    killed_ = tag;
+    replace(tag);
+}
+
+void crew::replace(std::string_view tag) {
     for (worker& each : workers_) {
         if (each.tag != tag) continue;
-        killed_ = each.tag;
+        each.is_given_up = true;
         static_cast<void>(each.child.signal(SIGKILL));
     }
 }
@@ -152,6 +157,7 @@ task<> crew::stop_workers() {
         auto ended = co_await conduit::within(patience, each.child.exited());
         if (!input || !ended) throw std::runtime_error(each.name + " does not end");
         if (ended->code == 0 && ended->signal == 0) continue;
+        if (each.is_given_up && ended->signal == SIGKILL) continue;
         throw std::runtime_error(each.name + " " + words_for(*ended));
     }
     auto ended = co_await matchmaker_->stop();

@@ -45,8 +45,8 @@ public:
           from_conduit_(std::move(from_conduit)) {}
 
     /// Returns once all are started and the collector reads. Who ends without being asked to is
-    /// seen by tasks in `scope`: they start another worker where one was killed, the tenth
-    /// excepted, and throw std::runtime_error otherwise.
+    /// seen by tasks in `scope`: they start another worker where one was killed, as
+    /// often as there are workers and nine times more, and throw std::runtime_error otherwise.
     conduit::task<> start(conduit::task_scope& scope, std::string log_file);
 
     /// The log of the demo's own process.
@@ -58,6 +58,8 @@ public:
 
     /// SIGKILL to the worker with that tag.
     void kill(std::string_view tag);
+    /// The same, where it was lost and not chosen: one that stands still would keep its place.
+    void replace(std::string_view tag);
     /// How the one that was killed ended.
     const std::string& how_killed_ended() const noexcept { return killed_ended_; }
 
@@ -73,6 +75,7 @@ private:
         std::string name;
         std::string tag;
         conduit::process child;
+        bool is_given_up = false;  // it was sent SIGKILL
     };
 
     void start_matchmaker();

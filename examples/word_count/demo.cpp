@@ -118,6 +118,7 @@ private:
         where.at(all_.matchmaker_address()).back_off(2ms, 100ms);
         counting_.emplace(std::move(where), all_.log(), found_.bytes);
         counting_->at_half([this](const std::string& worker) { all_.kill(worker); });
+        counting_->at_loss([this](const std::string& worker) { all_.replace(worker); });
         auto progress = scope.spawn(out_.show_progress(*counting_, "counting"), "progress");
         co_await counting_->count(found_.paths, given_.workers);
         progress.request_stop();

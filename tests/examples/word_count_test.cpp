@@ -142,13 +142,14 @@ bool has(const std::string& text, const std::string& pattern) {
 /// process and the FIFO hold, and nobody reads it.
 class paused_demo {
 public:
-    explicit paused_demo(const demo_place& there) : terminal_(::posix_openpt(O_RDWR | O_NOCTTY)) {
+    explicit paused_demo(const demo_place& there, int text_lines = 5000)
+        : terminal_(::posix_openpt(O_RDWR | O_NOCTTY)) {
         const int fd = terminal_.native().value();
         std::array<char, 64> name{};
         REQUIRE(::grantpt(fd) == 0);
         REQUIRE(::unlockpt(fd) == 0);
         REQUIRE(::ptsname_r(fd, name.data(), name.size()) == 0);
-        const std::string text = there.write("text", some_lines(5000));
+        const std::string text = there.write("text", some_lines(text_lines));
         command program = there.demo("--log", std::string(name.data()), text);
         program.error_output(redirect::pipe());
         child_.emplace(start(std::move(program)).value());
@@ -165,6 +166,19 @@ public:
             said.append(byte.data(), 1);
         }
         terminal_ = log.detach().value();
+    }
+
+    /// Until nobody writes there any more; yields what it read.
+    task<std::string> read_on() {
+        auto log = file_reader::adopt(std::move(terminal_)).value();
+        std::string said;
+        std::array<char, 4096> part{};
+        for (;;) {
+            auto got = co_await log.read_some(std::as_writable_bytes(std::span(part)));
+            if (got.value_or(0) == 0) break;
+            said.append(part.data(), *got);
+        }
+        co_return said;
     }
 
     class process& process() noexcept { return *child_; }
@@ -403,6 +417,32 @@ CO_TEST_CASE("the demo cannot go on without conduitd or the log collector", "[ex
         CHECK(said.value() == "demo: " + who + " was killed by signal 9\n");
         CHECK(there.is_clean());
     }
+}
+
+CO_TEST_CASE("the demo goes on without workers that stand still, as without dead ones",
+             "[examples]") {
+    const demo_place there;
+    paused_demo demo(there, 50'000);
+    co_await demo.until_it_counts();
+    const bool held = !demo.process().signal(SIGSTOP).error();  // no batch is given out meanwhile
+    std::size_t stopped = 0;  // two, for one may be the one that is killed anyway
+    for (const std::int32_t pid : processes_of("/word_count_worker")) {
+        if (stopped == 2 || parent_of(pid) != demo.process().pid()) continue;
+        if (::kill(pid, SIGSTOP) == 0) ++stopped;
+    }
+    const bool let_go = !demo.process().signal(SIGCONT).error();
+    const std::string said = co_await demo.read_on();
+    auto ended = co_await demo.process().exited();
+    CAPTURE(said);
+    CHECK(held);
+    CHECK(stopped == 2);
+    CHECK(let_go);
+    CHECK(ended.value().code == 0);
+    CHECK(ended.value().signal == 0);
+    const std::string left = R"(demo: worker=\d has left, with [1-9]\d* batches)";
+    CHECK(has(said, left + "[^]*" + left));
+    CHECK_THAT(said, Catch::Contains("all is counted"));
+    CHECK(there.is_clean());
 }
 
 CO_TEST_CASE("the processes of a demo that is killed end by themselves", "[examples]") {
