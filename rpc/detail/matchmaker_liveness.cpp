@@ -203,11 +203,12 @@ void matchmaker_service::not_reached(const instance& which, const fault& why) {
     const reach_verdict now = why.code() == status::permission_denied
                                   ? reach_verdict::gone
                                   : reach_.failed(which.id, clock::now());
-    if (now == reach_verdict::known) return;
     if (now == reach_verdict::gone) {
         remove(which.id, gone_reason::hung, why.what());
     } else {
-        table_.suspect(which.id);
+        // Also where that was known: who connects would otherwise choose it again at once.
+        const bool was_alive = table_.suspect(which.id);
+        if (now == reach_verdict::known && !was_alive) return;
         want_looks();
     }
     settle();

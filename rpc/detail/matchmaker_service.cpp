@@ -177,6 +177,7 @@ task<announcement> matchmaker_service::announce(instance_offer offer) {
         reach_.forget(*announced->replaced);
     }
     announcers_.add(by, announced->id);
+    reached(announced->id);  // also under the number that it had with a predecessor
     settle();
     announcement answer;
     answer.at = announced->at;

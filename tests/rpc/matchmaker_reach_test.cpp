@@ -2,10 +2,12 @@
 //
 // Whom a matchmaker takes for gone because nobody reaches them, and how often it looks.
 
+#include "../skip.hpp"
 #include "../support/co_test.hpp"
 #include "../support/matchmaker_place.hpp"
 #include "../support/queries.hpp"
 #include "../support/settle.hpp"
+#include "../support/temp_dir.hpp"
 
 #include <conduit/channels/unix_listener.hpp>
 #include <conduit/channels/unix_stream.hpp>
@@ -20,6 +22,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -225,4 +228,46 @@ CO_TEST_CASE("of more than are looked at at one time each is looked at", "[rpc][
     auto status = co_await client->status();
     REQUIRE(refused <= 6);
     REQUIRE(status.counts["unreached"] == all - refused);
+}
+
+CO_TEST_CASE("who was not reached before it came back after a restart is alive, and chosen once",
+             "[rpc][matchmaker][restart]") {
+    if (!test::is_real()) co_return test::skip("files are not simulated");
+    const test::temp_dir state;
+    rpc::matchmaker_options options;
+    options.state(state.path("state")).save_within(1ms).ping_every(1h).confirm_within(1h);
+    test::matchmaker_place there(options);
+    rpc::announcement before;
+    {
+        co_await there.start();
+        auto service = co_await there.connect();
+        auto socket = there.listen("echo");
+        before = co_await service->announce(socket.offer("demo.echo"));
+        auto running = scope.spawn(there.server->run());
+        there.server->stop();
+        co_await running;
+    }
+    co_await there.restart();
+    auto service = co_await there.connect();
+    auto client = co_await there.connect();
+    co_await client->report_unreachable(before.id);
+    auto status = co_await client->status();
+    const std::uint64_t unreached = status.counts["unreached"];
+    auto socket = there.listen("echo");
+    auto again = co_await service->announce(socket.offer("demo.echo"));
+    auto found = co_await client->lookup(test::query_of("demo.echo"));
+    status = co_await client->status();
+    const std::uint64_t later = status.counts["unreached"];
+    socket.close();
+    auto connecting = scope.spawn(try_connect(*client, "demo.echo"));
+    auto left = co_await client->lookup(test::query_of("demo.echo"));
+    while (is_alive(left)) left = co_await client->lookup(test::query_of("demo.echo"));
+    connecting.request_stop();
+    static_cast<void>(co_await connecting);
+    REQUIRE(unreached == 1);
+    REQUIRE(again.id == before.id);
+    REQUIRE(is_alive(found));
+    REQUIRE(later == 0);
+    REQUIRE(left.instances.size() == 1);
+    REQUIRE(left.instances[0].state == rpc::instance_state::suspect);
 }
