@@ -30,21 +30,6 @@ constexpr clock::duration dying_time = 20ms;
                 "the process that announces cannot be watched: " + why.message());
 }
 
-instance_owner owner_behind(const peer_link& link) {
-    if (!link.peer()) {
-        throw fault(status::permission_denied,
-                    "who announces is known over Unix sockets only: connect to the matchmaker's");
-    }
-    instance_owner owner;
-    owner.uid = link.peer()->uid;
-    owner.pid = link.peer()->pid;
-    auto identity = current_kernel().identity_of(owner.pid);
-    if (!identity) refuse_unwatched(identity.error());
-    owner.boot = identity->boot;
-    owner.start_time = has_number(owner) ? identity->start_time : seed_from_kernel();
-    return owner;
-}
-
 result<unique_fd> no_process() { return std::make_error_code(std::errc::not_supported); }
 
 }  // namespace
@@ -62,6 +47,23 @@ announcers::announcers(announcer_watcher& watcher, patience bears)
 announcer* announcers::find(const peer_link& link) noexcept {
     const auto found = by_link_.find(&link);
     return found != by_link_.end() ? found->second.get() : nullptr;
+}
+
+instance_owner announcers::owner_behind(const peer_link& link) const {
+    const auto known = by_link_.find(&link);
+    if (known != by_link_.end()) return known->second->owner;
+    if (!link.peer()) {
+        throw fault(status::permission_denied,
+                    "who announces is known over Unix sockets only: connect to the matchmaker's");
+    }
+    instance_owner owner;
+    owner.uid = link.peer()->uid;
+    owner.pid = link.peer()->pid;
+    auto identity = current_kernel().identity_of(owner.pid);
+    if (!identity) refuse_unwatched(identity.error());
+    owner.boot = identity->boot;
+    owner.start_time = has_number(owner) ? identity->start_time : seed_from_kernel();
+    return owner;
 }
 
 announcer& announcers::of(const std::shared_ptr<peer_link>& link) {

@@ -61,7 +61,10 @@ public:
     announcers& operator=(const announcers&) = delete;
     ~announcers() = default;
 
-    /// The one behind a connection. Throws permission_denied where it cannot be said whose that is,
+    /// Who would announce over a connection, of whom nothing is kept. Throws as of() does.
+    instance_owner owner_behind(const peer_link& link) const;
+    /// The one behind a connection, who is watched from now on: it costs a descriptor for as long
+    /// as the connection is. Throws permission_denied where it cannot be said whose that is,
     /// unavailable where its process has ended, and resource_exhausted where this one has no
     /// descriptor left to watch it.
     announcer& of(const std::shared_ptr<peer_link>& link);

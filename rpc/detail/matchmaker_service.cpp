@@ -155,19 +155,23 @@ task<announcement> matchmaker_service::announce(instance_offer offer) {
     const call_info& call = co_await this_call();
     const caller_known who = caller_of(call);
     check_running();
-    const instance_owner owner = announcers_.of(who.link).owner;
-    auto checked = table_.check(owner, own);
+    const instance_owner asks = announcers_.owner_behind(*who.link);
+    auto checked = table_.check(asks, own);
     if (!checked) throw checked.error();
-    auto room = table_.check_room(owner, own);
+    auto room = table_.check_room(asks, own);
     if (!room) throw room.error();
-    const auto place = handles_.take(owner.uid);
+    const auto place = handles_.take(asks.uid);
     if (!place) throw place.error();
     auto is_own =
-        co_await check_announced(address::parse(own.address).value(), owner.uid, accept_within_);
+        co_await check_announced(address::parse(own.address).value(), asks.uid, accept_within_);
     if (!is_own) throw is_own.error();
     check_running();
     if (who.link->is_down()) throw fault(status::unavailable, who.link->why_down());
+    // Others may have announced meanwhile; and nobody is watched for what is refused.
+    room = table_.check_room(asks, own);
+    if (!room) throw room.error();
     announcer& by = announcers_.of(who.link);
+    const instance_owner owner = by.owner;
     const std::string instance_name = own.name;
     const std::string where = own.address;
     auto announced = table_.announce(owner, std::move(own));

@@ -87,6 +87,27 @@ CO_TEST_CASE("what is announced is found, changed, and left", "[rpc][matchmaker]
     REQUIRE(all.instances[0].state == rpc::instance_state::leaving);
 }
 
+CO_TEST_CASE("who is refused what it announces costs the matchmaker nothing after that",
+             "[rpc][matchmaker]") {
+    test::matchmaker_place there;
+    there.server->use_policy(rpc::matchmaker_policy::parse("demo.* anyone", "a test").value());
+    co_await there.start();
+    auto service = co_await there.connect();
+    auto socket = there.listen("echo");
+    auto not_allowed = co_await rpc::try_call(service->announce(socket.offer("other.echo")));
+    rpc::instance_offer nowhere = socket.offer("demo.echo");
+    nowhere.address = "unix:" + there.folder.path("nobody");
+    auto not_there = co_await rpc::try_call(service->announce(nowhere));
+    auto status = co_await service->status();
+    const std::uint64_t refused = status.counts["announcers"];
+    static_cast<void>(co_await service->announce(socket.offer("demo.echo")));
+    status = co_await service->status();
+    REQUIRE(not_allowed.error().code() == rpc::status::permission_denied);
+    REQUIRE(not_there.error().code() == rpc::status::unavailable);
+    REQUIRE(refused == 0);
+    REQUIRE(status.counts["announcers"] == 1);
+}
+
 CO_TEST_CASE("an instance goes with its connection, and watchers are told why",
              "[rpc][matchmaker]") {
     test::matchmaker_place there;
