@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <sstream>
 
 namespace conduit::linux_identity {
 namespace {
@@ -139,6 +140,25 @@ void add_users_of_group(gid_t group, std::vector<std::uint32_t>& members) {
 
 }  // namespace
 
+/// time_namespaces(7): by how many ticks the clock of this process's time namespace is ahead of the
+/// host's. 0 where the kernel has no such namespaces.
+result<std::int64_t> ticks_ahead() {
+    const auto text = text_of("/proc/self/timens_offsets");
+    if (text.error() == std::errc::no_such_file_or_directory) return 0;
+    if (!text) return text.error();
+    std::istringstream words(*text);
+    std::string clock;
+    std::int64_t seconds = 0;
+    std::int64_t nanoseconds = 0;
+    while (words >> clock >> seconds >> nanoseconds) {
+        if (clock != "boottime") continue;
+        const std::int64_t per_second = ::sysconf(_SC_CLK_TCK);
+        return seconds * per_second + nanoseconds * per_second / 1'000'000'000;
+    }
+    return 0;
+}
+
+/// When it began by the clock of the host, which each time namespace sees by its own.
 result<std::uint64_t> start_ticks_of(std::int32_t pid) {
     constexpr std::size_t start_time = 19;
     const auto stat = text_of(place_in_proc(pid) + "/stat");
@@ -148,7 +168,9 @@ result<std::uint64_t> start_ticks_of(std::int32_t pid) {
     if (words.size() <= start_time) return no_such_process();
     const auto ticks = number_in<std::uint64_t>(words[start_time]);
     if (!ticks) return no_such_process();
-    return *ticks;
+    const auto ahead = ticks_ahead();
+    if (!ahead) return ahead.error();
+    return *ticks - static_cast<std::uint64_t>(*ahead);
 }
 
 result<process_identity> identity_of(std::int32_t pid) {

@@ -8,11 +8,14 @@
 #include "../support/child.hpp"
 #include "../support/temp_dir.hpp"
 
+#include <sched.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
+#include <ctime>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -21,13 +24,47 @@ using namespace conduit;
 
 namespace {
 
+constexpr int exit_refused = 77;
+
 /// Waits until it has ended, and leaves it as a zombie.
 void wait_for_end(const test::child_process& child) {
     while (!child.has_ended()) {
     }
 }
 
+/// Whether the process of the first argument began at the second, as seen from a time namespace
+/// whose clock is far ahead. It begins with the next process.
+int compare_from_later(const test::helper_arguments& given) {
+    constexpr int clone_new_time = 0x80;  // linux/sched.h has it, beside what is in sched.h
+    if (::unshare(clone_new_time) != 0) return exit_refused;
+    if (!(std::ofstream("/proc/self/timens_offsets") << "boottime 200000 0" << std::flush))
+        return 2;
+    const pid_t inside = ::fork();
+    if (inside == 0) {
+        timespec now{};
+        ::clock_gettime(CLOCK_BOOTTIME, &now);
+        const auto seen = linux_kernel().identity_of(std::stoi(given.at(0)));
+        if (now.tv_sec < 200'000 || !seen) ::_exit(3);
+        ::_exit(seen->start_time == std::stoull(given.at(1)) ? 0 : 1);
+    }
+    int ended = 0;
+    if (::waitpid(inside, &ended, 0) != inside || !WIFEXITED(ended)) return 4;
+    return WEXITSTATUS(ended);
+}
+
+const test::helper compares("compares from a later time namespace", compare_from_later);
+
 }  // namespace
+
+TEST_CASE("a process began when it did, whichever time namespace looks", "[runtime][kernel]") {
+    const auto own = linux_kernel().identity_of(::getpid()).value();
+    auto later =
+        test::child_process::helper("compares from a later time namespace",
+                                    {std::to_string(::getpid()), std::to_string(own.start_time)});
+    const int code = later.wait().code;
+    if (code == exit_refused) return test::skip("time namespaces are refused here");
+    REQUIRE(code == 0);
+}
 
 TEST_CASE("a process is told from all others by its boot and its beginning", "[runtime][kernel]") {
     const auto own = linux_kernel().identity_of(::getpid()).value();
