@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/channels/stream.hpp>
 #include <conduit/rpc/detail/connection_state.hpp>
+#include <conduit/rpc/detail/own_shortage.hpp>
 #include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/loop.hpp>
 #include <conduit/runtime/timer.hpp>
@@ -18,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr clock::duration linger_time = 1s;
+constexpr clock::duration sends_again_after = 10ms;
 constexpr std::chrono::milliseconds abandoned_time = 30s;
 /// The rest of a frame of which so much is missing is read to where it is kept. That takes no
 /// handles along, and needs none: those of a frame come with its first byte.
@@ -47,7 +49,8 @@ amounts most_of(const connection_options& options) {
     return amounts{options.memory_max(), no_limit, options.handles_held_max()};
 }
 
-/// The bytes with their handles, of which the peer gets duplicates.
+/// The bytes with their handles, of which the peer gets duplicates. Where too many of this user's
+/// are on their way, to peers that do not read, it waits until there is room again.
 task<result<std::size_t>> send_with(any_stream& to, std::span<const std::byte> bytes,
                                     std::span<const unique_fd> handles) {
     outgoing_message message(bytes);
@@ -55,7 +58,12 @@ task<result<std::size_t>> send_with(any_stream& to, std::span<const std::byte> b
         auto attached = message.attach(each);
         if (!attached) co_return attached.error();
     }
-    co_return co_await to.send(message);
+    for (;;) {
+        auto sent = co_await to.send(message);
+        if (sent || !are_too_many_under_way(sent.error())) co_return sent;
+        const auto stopped = co_await sleep_for(sends_again_after);
+        if (stopped) co_return stopped;
+    }
 }
 
 }  // namespace

@@ -7,9 +7,16 @@
 
 #pragma once
 
+#include <cerrno>
 #include <system_error>
 
 namespace conduit::rpc::detail {
+
+/// unix(7): of handles that were sent and not received yet a user has on the whole host no more
+/// than the sender may have open. Not the peer's fault, perhaps, and over when others have read.
+inline bool are_too_many_under_way(std::error_code why) noexcept {
+    return why == std::error_code(ETOOMANYREFS, std::system_category());
+}
 
 /// Descriptors, memory, room for watches. Where a kernel says "try again" of a backlog that is
 /// full, channels do so: what comes through to here is of a process or a port that it cannot make.
@@ -17,7 +24,7 @@ inline bool is_own_shortage(std::error_code why) noexcept {
     return why == std::errc::too_many_files_open ||
            why == std::errc::too_many_files_open_in_system || why == std::errc::not_enough_memory ||
            why == std::errc::no_buffer_space || why == std::errc::no_space_on_device ||
-           why == std::errc::resource_unavailable_try_again;
+           why == std::errc::resource_unavailable_try_again || are_too_many_under_way(why);
 }
 
 }  // namespace conduit::rpc::detail

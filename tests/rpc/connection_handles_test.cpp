@@ -5,7 +5,9 @@
 
 #include "hostile.hpp"
 
+#include "../skip.hpp"
 #include "../support/co_test.hpp"
+#include "../support/queries.hpp"
 #include "../support/rlimit.hpp"
 #include "../support/settle.hpp"
 
@@ -19,6 +21,8 @@
 
 #include <fcntl.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -115,7 +119,44 @@ task<kept> keep(bytes frames, std::size_t count, descriptors room = descriptors:
     co_return result;
 }
 
+/// Of which the kernel refuses the first messages, since too many handles are on their way.
+class crowded_stream : public unix_stream {
+public:
+    crowded_stream(unix_stream of, int* refusals) noexcept
+        : unix_stream(std::move(of)), refusals_(refusals) {}
+
+    task<result<std::size_t>> send(const outgoing_message& message) {
+        if (*refusals_ > 0) {
+            --*refusals_;
+            co_return error_from_kernel(ETOOMANYREFS);
+        }
+        co_return co_await unix_stream::send(message);
+    }
+
+private:
+    int* refusals_;
+};
+
 }  // namespace
+
+CO_TEST_CASE("handles wait while too many others are on their way, and the connection stays",
+             "[rpc][connection][handles]") {
+    if (!test::is_real()) co_return test::skip("these are the real kernel's");
+    keeper_service object;
+    rpc::service_table offers;
+    offers.add<keeper>(object);
+    int refusals = 3;
+    unix_pair ends = make_unix_pair().value();
+    rpc::connection server(any_stream(std::move(ends.first)), offers);
+    rpc::connection client(any_stream(crowded_stream(std::move(ends.second), &refusals)));
+    rpc::stub<keeper> there(client);
+    std::vector<unique_fd> along = handles(2, "/proc/self/exe");
+    auto kept = co_await there.keep(std::move(along));
+    auto later = co_await there.plain(7);
+    REQUIRE(refusals == 0);
+    REQUIRE(kept == 2);
+    REQUIRE(later == 7);
+}
 
 CO_TEST_CASE("handles that do not belong end the connection", "[rpc][connection][handles]") {
     struct wrong {
