@@ -226,7 +226,8 @@ task<any_stream> matchmaker_verbs::connect(ptr of, instance_query query, connect
             const status code = failed->code();
             // What cannot be handed over may still be reached at its address.
             if (code == status::permission_denied) why = failed->text();
-            if (code == status::permission_denied || code == status::failed_precondition) {
+            if (code == status::permission_denied || code == status::failed_precondition ||
+                code == status::resource_exhausted) {
                 failed = std::nullopt;
             }
         }

@@ -343,6 +343,25 @@ CO_TEST_CASE("what cannot be handed over is reached at its address", "[rpc][matc
     REQUIRE(there.connects_asked == 1);
 }
 
+CO_TEST_CASE("where the matchmaker has no handles left the address is connected to",
+             "[rpc][matchmaker][fault]") {
+    const test::temp_dir folder;
+    test::small_matchmaker daemon;
+    auto& there = daemon.start();
+    there.connects = [](rpc::instance) -> task<unique_fd> {
+        throw rpc::fault(rpc::status::resource_exhausted, "too many handles");
+        co_return unique_fd();
+    };
+    co_await daemon.server().listen("unix:" + folder.path("m"));
+    at_socket one("one");
+    auto at = co_await one.server.listen("unix:" + folder.path("one"));
+    rpc::matchmaker here(rpc::matchmaker_client_options().at("unix:" + folder.path("m")));
+    auto offer = co_await here.announce<test::vessel>(at);
+    auto who = co_await who_is_connected(here);
+    REQUIRE(who == "one");
+    REQUIRE(there.connects_asked == 1);
+}
+
 // --- a list instead of a daemon -----------------------------------------------------------------
 
 CO_TEST_CASE("a list stands for the matchmaker", "[rpc][matchmaker]") {
