@@ -39,6 +39,12 @@ path_trouble trouble_with_folder(const std::string& folder, std::uint32_t own) {
     return {};
 }
 
+/// Whether there is something that is no socket.
+bool is_taken(kernel& here, const std::string& path) {
+    const auto there = here.status_of(path);
+    return there && there->what != file_status::type::socket;
+}
+
 /// A name that no other process has.
 std::string name_by_chance() {
     std::array<std::byte, sizeof(std::uint64_t)> drawn{};
@@ -134,15 +140,14 @@ bound_path& bound_path::operator=(bound_path&& other) noexcept {
 
 result<bound_path> bound_path::claim(const std::string& path) {
     kernel& here = current_kernel();
+    // Before the lock as well: beside a file of another kind none is made.
+    if (is_taken(here, path)) return make_error_code(unix_errc::path_taken);
     auto lock = here.lock_file(path + std::string(lock_suffix));
     if (!lock) {
         const bool held = lock.error() == std::errc::resource_unavailable_try_again;
         return held ? std::make_error_code(std::errc::address_in_use) : lock.error();
     }
-    auto before = here.status_of(path);
-    if (before && before->what != file_status::type::socket) {
-        return make_error_code(unix_errc::path_taken);
-    }
+    if (is_taken(here, path)) return make_error_code(unix_errc::path_taken);
     bound_path claimed;
     claimed.path_ = path;
     claimed.lock_ = std::move(*lock);

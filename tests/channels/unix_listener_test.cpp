@@ -114,6 +114,7 @@ CO_TEST_CASE("a path that cannot be listened at is refused in words", "[channels
     REQUIRE(socket_path_trouble(folder.path("missing/s")).find("/missing: ") != std::string::npos);
     REQUIRE(made);
     REQUIRE(taken.error() == unix_errc::path_taken);
+    REQUIRE_FALSE(current_kernel().status_of(folder.path("fifo.lock")));
     REQUIRE(socket_path_trouble(folder.path("s")).empty());
     co_return;
 }
