@@ -92,3 +92,15 @@ TEST_CASE("every verb of the command line does something", "[tools]") {
     }
     CHECK(command_named("fetch") == nullptr);
 }
+
+TEST_CASE("with --json a command line that is not understood is an error of one line", "[tools]") {
+    const command_line given = read_command_line({"lookup", "a", "--json", "--nonsense"});
+    CHECK_FALSE(given.wanted);
+    CHECK(given.code == exit_code::usage);
+    CHECK(given.json);
+    CHECK_THAT(given.text, Catch::Contains("--nonsense"));
+    CHECK(given.text.find('\n') == std::string::npos);
+    CHECK_FALSE(read_command_line({"lookup", "a", "--nonsense"}).json);
+    CHECK_FALSE(read_command_line({"lookup", "--nonsense", "--", "--json"}).json);
+    CHECK_FALSE(read_command_line({"lookup", "--json", "--help"}).json);
+}

@@ -221,3 +221,11 @@ CO_TEST_CASE("the program says how it is used", "[tools]") {
     CHECK(help.code == 0);
     CHECK_THAT(help.out, Catch::Contains("--timeout"));
 }
+
+CO_TEST_CASE("with --json what is wrong with a command line is an object as well", "[tools]") {
+    const auto ended = co_await run_conduit("list", "--json", "--nonsense");
+    REQUIRE(ended.code == 2);
+    REQUIRE(ended.out.empty());
+    REQUIRE(ended.err.find("{\"error\": {\"exit\": 2, \"text\": \"") == 0);
+    REQUIRE(ended.err.find("--nonsense") != std::string::npos);
+}

@@ -9,6 +9,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <memory>
@@ -202,6 +203,12 @@ private:
     request wanted_;
 };
 
+/// Of words that are not understood.
+bool asks_for_json(const std::vector<std::string>& words) {
+    const auto end = std::find(words.begin(), words.end(), "--");
+    return std::find(words.begin(), end, "--json") != end;
+}
+
 }  // namespace
 
 command_line read_command_line(const std::vector<std::string>& words) {
@@ -226,6 +233,8 @@ command_line read_command_line(const std::vector<std::string>& words) {
         const bool is_good = known.app().exit(why, out, error) == 0;
         read.code = is_good ? exit_code::ok : exit_code::usage;
         read.text = is_good ? out.str() : "conduit: " + printable_lines(error.str());
+        read.json = !is_good && asks_for_json(words);
+        if (read.json) read.text = why.what();
     }
     return read;
 }

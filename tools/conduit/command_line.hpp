@@ -20,7 +20,8 @@ struct command_line {
     std::optional<request> wanted;
     // Where there is nothing to do but to say something:
     exit_code code = exit_code::ok;
-    std::string text;  // for standard output, or where the code is not ok for standard error
+    std::string text;   // for standard output, or where the code is not ok for standard error
+    bool json = false;  // that error is to be an object, of which this is the text
 };
 
 /// `words` are those behind the program's name.

@@ -150,6 +150,10 @@ void fill_standard_streams() noexcept {
 exit_code run_program(const std::vector<std::string>& words) {
     const command_line given = read_command_line(words);
     if (!given.wanted && given.code == exit_code::ok) return say(given.text);
+    if (!given.wanted && given.json) {
+        complain(failure(given.code, given.text), true);
+        return given.code;
+    }
     if (!given.wanted) {
         write_to_stderr(given.text);
         return given.code;
