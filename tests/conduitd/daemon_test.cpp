@@ -29,6 +29,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstddef>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -357,15 +358,57 @@ CO_TEST_CASE("conduitd serves at sockets that a service manager passes", "[tools
     REQUIRE(is_left);
 }
 
+TEST_CASE("what conduitd does for its clients leaves it descriptors of its own",
+          "[tools][matchmaker][limit]") {
+    for (const std::size_t limit : {64U, 1024U, 65'536U, 1'048'576U}) {
+        const auto all = daemon::shares_of(limit, true);
+        const auto own = daemon::shares_of(limit, false);
+        INFO(limit);
+        REQUIRE(2 * all.connections + all.handles < limit);
+        REQUIRE(all.connections_per_user <= all.connections / 4);
+        REQUIRE(all.handles_per_user <= limit / 8);
+        REQUIRE(2 * own.connections + own.handles < limit);
+        REQUIRE(own.connections_per_user <= own.connections);
+    }
+    const auto most = daemon::shares_of(1'048'576, true);
+    REQUIRE(most.connections == 65'536);
+    REQUIRE(most.connections_per_user == 16'384);
+    REQUIRE(most.handles == 8192);
+    REQUIRE(most.handles_per_user == 1024);
+}
+
+CO_TEST_CASE("conduitd makes nothing beside a file that is in its place", "[tools][matchmaker]") {
+    test::needs_processes();
+    daemon_place there;
+    write_file(there.folder.path("matchmaker.sock"), "of somebody else");
+    auto daemon = there.start();
+    auto code = co_await exit_code_of(daemon);
+    const auto is_there = [&there](const char* name) {
+        return ::access(there.folder.path(name).c_str(), F_OK) == 0;
+    };
+    REQUIRE(code == daemon::exit_unavailable);
+    REQUIRE(is_there("matchmaker.sock"));
+    REQUIRE_FALSE(is_there("matchmaker.sock.lock"));
+    REQUIRE_FALSE(is_there("state"));
+}
+
 CO_TEST_CASE("conduitd refuses a command line that makes no sense", "[tools][matchmaker]") {
     test::needs_processes();
     auto unknown = test::child_process({CONDUITD, "--nonsense"});
     auto at_tcp = test::child_process({CONDUITD, "--listen", "tcp:127.0.0.1:1"});
+    const test::temp_dir folder;
+    const std::string place = "unix:" + folder.path("m");
+    auto no_tcp =
+        test::child_process({CONDUITD, "--listen", place, "--tcp", "unix:" + folder.path("other")});
     auto help = test::child_process({CONDUITD, "--help"});
     auto first = co_await exit_code_of(unknown);
     auto second = co_await exit_code_of(at_tcp);
     auto third = co_await exit_code_of(help);
+    auto fourth = co_await exit_code_of(no_tcp);
+    const bool made_nothing = ::access(folder.path("other").c_str(), F_OK) != 0;
     REQUIRE(first == daemon::exit_usage);
     REQUIRE(second == daemon::exit_usage);
     REQUIRE(third == 0);
+    REQUIRE(fourth == daemon::exit_usage);
+    REQUIRE(made_nothing);
 }

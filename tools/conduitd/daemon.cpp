@@ -3,6 +3,7 @@
 
 #include "service_manager.hpp"
 
+#include <conduit/channels/address.hpp>
 #include <conduit/channels/unix_stream.hpp>
 #include <conduit/rpc/matchmaker_address.hpp>
 #include <conduit/rpc/matchmaker_server.hpp>
@@ -17,9 +18,11 @@
 
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -44,9 +47,11 @@ void log(log_level level, const std::string& line) { scheduler::current().log(le
 
 rpc::fault unavailable(const std::string& why) { return {rpc::status::unavailable, why}; }
 
-rpc::server_options served_to(bool everybody) {
+rpc::server_options served_to(bool everybody, const descriptor_shares& shares) {
     rpc::server_options options;
-    options.connections_max(65'536).connections_per_user_max(16'384).strangers_max(256);
+    options.connections_max(shares.connections)
+        .connections_per_user_max(shares.connections_per_user)
+        .strangers_max(256);
     if (everybody) options.clients(allowed_users().allow_any()).socket_mode(0666);
     return options;
 }
@@ -76,6 +81,18 @@ rpc::matchmaker_address place_of(const options& given) {
                      *given.listen + ": it listens at a Unix socket; see --tcp");
 }
 
+/// A Unix socket is named by --listen, whose folder is looked at; others are none to listen at.
+void check_tcp(const std::string& text) {
+    const auto named = address::parse(text);
+    if (named && named->kind() == address_kind::tcp) return;
+    throw rpc::fault(rpc::status::invalid_argument, text + ": --tcp takes tcp:HOST:PORT");
+}
+
+std::size_t descriptor_limit() noexcept {
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
+
 std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
 class matchmaker_daemon {
@@ -87,8 +104,10 @@ public:
 
 private:
     rpc::matchmaker_options options_for() const {
+        const descriptor_shares shares = shares_of(descriptor_limit(), serves_everybody());
         rpc::matchmaker_options made;
-        made.server(served_to(serves_everybody()));
+        made.server(served_to(serves_everybody(), shares));
+        made.handles_max(shares.handles_per_user, shares.handles);
         made.state(given_.state ? *given_.state : folder_of(place_.path()) + "/state");
         made.ping_every(std::chrono::milliseconds(given_.ping_ms));
         made.confirm_within(std::chrono::milliseconds(given_.confirm_ms));
@@ -96,6 +115,7 @@ private:
     }
     bool serves_everybody() const { return place_ == rpc::matchmaker_address::of_system(); }
 
+    void check_place() const;
     task<bool> read_policy();
     task<void> listen();
     task<void> listen_at_place();
@@ -107,6 +127,13 @@ private:
     rpc::matchmaker_server matchmaker_;
     std::string where_;
 };
+
+/// Before anything is made beside it, such as the folder of the state.
+void matchmaker_daemon::check_place() const {
+    struct stat there{};
+    if (::lstat(place_.path().c_str(), &there) != 0 || S_ISSOCK(there.st_mode)) return;
+    throw unavailable(place_.text() + ": something else is there, that is no socket");
+}
 
 /// False where the rules are not to be used; those of before stay.
 task<bool> matchmaker_daemon::read_policy() {
@@ -150,7 +177,10 @@ task<void> matchmaker_daemon::take_over() {
     auto handle = io_handle::attach(std::move(*process));
     if (!handle) co_return;
     auto ended = co_await within(take_over_patience, handle->readable());
-    if (!ended) throw unavailable("the daemon that serves does not end");
+    if (!ended)
+        throw unavailable(
+            "the daemon that serves has not ended within 15 s; it stays asked to, "
+            "and ends once it can (it may be stopped)");
 }
 
 task<void> matchmaker_daemon::listen_at_place() {
@@ -195,6 +225,8 @@ task<void> matchmaker_daemon::follow_signals(signal_set signals) {
 }
 
 task<int> matchmaker_daemon::run() {
+    if (given_.tcp) check_tcp(*given_.tcp);
+    check_place();
     auto made = place_.make_folder();
     if (!made) throw made.error();
     auto signals = signal_set::open({SIGHUP, SIGTERM, SIGINT});
@@ -228,6 +260,17 @@ task<int> serve(options given) {
         log(log_level::error, std::string(why.text()));
         co_return why.code() == rpc::status::invalid_argument ? exit_usage : exit_unavailable;
     }
+}
+
+descriptor_shares shares_of(std::size_t descriptors, bool everybody) noexcept {
+    descriptor_shares made;
+    made.connections = std::clamp<std::size_t>(descriptors / 3, 1, 65'536);
+    made.connections_per_user =
+        std::clamp<std::size_t>(everybody ? made.connections / 4 : made.connections, 1, 16'384);
+    made.handles = std::clamp<std::size_t>(descriptors / 4, 1, 8192);
+    made.handles_per_user =
+        std::clamp<std::size_t>(everybody ? made.handles / 4 : made.handles, 1, 1024);
+    return made;
 }
 
 void raise_descriptor_limit() noexcept {

@@ -8,6 +8,7 @@
 #include <conduit/rpc/fault.hpp>
 #include <conduit/runtime/task.hpp>
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -34,6 +35,18 @@ inline constexpr int exit_policy = 78;       // there is no good policy to begin
 /// Serves until SIGTERM or SIGINT; SIGHUP has it read the policy again. Yields the exit code; what
 /// is wrong is in the log.
 task<int> serve(options given);
+
+/// How many descriptors what is done for clients may cost.
+struct descriptor_shares {
+    std::size_t connections = 0;
+    std::size_t connections_per_user = 0;
+    std::size_t handles = 0;  // of matchmaker_options::handles_max()
+    std::size_t handles_per_user = 0;
+};
+
+/// Of a limit of so many: a connection is one, and where something was announced over it another
+/// one; a quarter is for handles. Of these a user has a quarter, unless there is only one.
+descriptor_shares shares_of(std::size_t descriptors, bool everybody) noexcept;
 
 /// Allows itself as many descriptors as it may have: each client is one, and its process another.
 void raise_descriptor_limit() noexcept;
