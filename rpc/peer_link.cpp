@@ -3,6 +3,7 @@
 
 #include <conduit/rpc/detail/connection_state.hpp>
 
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -28,7 +29,12 @@ std::uint64_t peer_link::bytes_received() const noexcept {
 }
 
 void peer_link::ping() noexcept {
-    if (state_ != nullptr && !state_->is_over()) state_->ping();
+    if (state_ == nullptr || state_->is_over()) return;
+    try {
+        state_->ping();
+    } catch (const std::bad_alloc&) {  // a peer that was not asked would count as silent
+        state_->give_up();
+    }
 }
 
 void peer_link::end(std::string why) {

@@ -2,6 +2,7 @@
 #include <conduit/channels/stream.hpp>
 #include <conduit/rpc/detail/connection_state.hpp>
 #include <conduit/rpc/detail/own_shortage.hpp>
+#include <conduit/rpc/detail/said_or_not.hpp>
 #include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/loop.hpp>
 #include <conduit/runtime/timer.hpp>
@@ -198,8 +199,12 @@ void connection_state::call_abandoned(std::uint32_t number) noexcept {
     made_.abandon(number, loop::running().now);
     note_quiet();
     if (watching_abandoned_) return;
-    watching_abandoned_ = true;
-    tasks_.spawn(watch_abandoned(), "rpc abandoned calls");
+    try {
+        tasks_.spawn(watch_abandoned(), "rpc abandoned calls");
+        watching_abandoned_ = true;
+    } catch (const std::bad_alloc&) {  // nobody would see that its END does not come
+        give_up();
+    }
 }
 
 void connection_state::call_ended() noexcept {
@@ -237,6 +242,15 @@ clock::time_point connection_state::begin_run() const noexcept {
     return std::max(loop::running().now, last_end_);
 }
 
+/// One that cannot wait learns that the connection has gone.
+void connection_state::wait_for_room(message_outlet& outlet) noexcept {
+    try {
+        room_waiters_.push_back(&outlet);
+    } catch (const std::bad_alloc&) {
+        give_up();
+    }
+}
+
 void connection_state::forget_room(message_outlet& outlet) noexcept {
     std::erase(room_waiters_, &outlet);
 }
@@ -272,13 +286,17 @@ void connection_state::served(std::uint32_t stream, bool useful) noexcept {
 /// What an idle connection waits in. Other waits are in coroutines that have ended when it is idle:
 /// what stands here costs memory for each connection.
 job_coroutine<void> connection_state::read() {
-    for (reading next = reading::begins; next != reading::ended;) {
-        if (next == reading::lent) {
-            const auto got = co_await stream_.receive_lent();
-            next = arrived(got);
-        } else {
-            next = co_await read_otherwise(next);
+    try {
+        for (reading next = reading::begins; next != reading::ended;) {
+            if (next == reading::lent) {
+                const auto got = co_await stream_.receive_lent();
+                next = arrived(got);
+            } else {
+                next = co_await read_otherwise(next);
+            }
         }
+    } catch (const std::bad_alloc&) {
+        out_of_memory();
     }
 }
 
@@ -340,9 +358,10 @@ void connection_state::reading_ended(std::error_code why) noexcept {
     peer_ended_ = true;
     moved_.set();
     if (ending_) return;
-    std::string text = why ? break_text(why) : std::string("the peer closed the connection");
-    if (!why && !reader_.between_frames()) text += " in the middle of a frame";
-    go_down(goaway_reason::shutdown, std::move(text));
+    if (why) return go_down(goaway_reason::shutdown, said_or_not([&] { return break_text(why); }));
+    go_down(goaway_reason::shutdown,
+            reader_.between_frames() ? "the peer closed the connection"
+                                     : "the peer closed the connection in the middle of a frame");
 }
 
 std::string connection_state::break_text(std::error_code why) {
@@ -478,11 +497,20 @@ task<void> connection_state::watch_abandoned() {
 
 /// As read(), this holds no more than an idle connection needs.
 job_coroutine<void> connection_state::write() {
-    while (!down_) {
-        co_await write_output();
-        const auto stopped = co_await work_.wait();
-        if (stopped) owner_stopped();
+    try {
+        while (!down_) {
+            co_await write_output();
+            const auto stopped = co_await work_.wait();
+            if (stopped) owner_stopped();
+        }
+    } catch (const std::bad_alloc&) {
+        out_of_memory();
     }
+}
+
+/// Of the reader or the writer: as either may end by it, neither can leave that to the other.
+void connection_state::out_of_memory() noexcept {
+    go_down(goaway_reason::internal, no_memory_text);
 }
 
 void connection_state::owner_stopped() noexcept {
@@ -509,14 +537,16 @@ task<void> connection_state::write_output() {
 
 void connection_state::writing_failed(std::error_code why) noexcept {
     if (why != errc::timed_out || stop_requested()) {
-        return go_down(goaway_reason::shutdown, break_text(why));
+        return go_down(goaway_reason::shutdown, said_or_not([&] { return break_text(why); }));
     }
     ++counters_.faults_of_peer;
     hit(limit::progress_within);
-    go_down(goaway_reason::timeout, "the peer has read nothing for " +
-                                        std::to_string(options_->progress_within().count()) +
-                                        " ms, where " + std::to_string(output_.size()) +
-                                        " bytes wait for it (progress_within)");
+    const auto text = [&] {
+        return "the peer has read nothing for " +
+               std::to_string(options_->progress_within().count()) + " ms, where " +
+               std::to_string(output_.size()) + " bytes wait for it (progress_within)";
+    };
+    go_down(goaway_reason::timeout, said_or_not(text));
 }
 
 task<result<std::size_t>> connection_state::write_some() {
@@ -577,16 +607,16 @@ bool connection_state::end(goaway_reason reason, std::string text) {
     return false;
 }
 
-void connection_state::go_down(goaway_reason reason, std::string text) noexcept {
+void connection_state::go_down(goaway_reason reason, std::string_view text) noexcept {
     if (down_) return;
-    if (!why_) why_ = wire_fault{reason, std::move(text)};
+    if (!why_) why_ = wire_fault{reason, said_or_not([&] { return std::string(text); })};
     const bool was_ending = ending_;
     down_ = true;
     if (!was_ending) stop_calls();
     stream_.close();
     tasks_.request_stop();
     down_event_.set();
-    if (link_ != nullptr) link_->went_down(why_->text);
+    if (link_ != nullptr) link_->went_down(said_or_not([&] { return why_->text; }));
 }
 
 std::shared_ptr<peer_link> connection_state::link() {
@@ -611,9 +641,8 @@ bool connection_state::may_have_begun(const outgoing_call& call) const noexcept 
 void connection_state::stop_calls() noexcept {
     while (outgoing_call* call = made_.take_any()) {
         const bool begun = may_have_begun(*call);
-        call->fail(std::make_exception_ptr(
-            fault(status::unavailable, std::string(call->method().full_name) + ": " + why_->text)
-                .ran(begun, call->method().idempotent)));
+        const auto text = [&] { return std::string(call->method().full_name) + ": " + why_->text; };
+        call->fail(failure_or_bare(status::unavailable, text, begun, call->method().idempotent));
     }
     for (incoming_entry& entry : incoming_) {
         if (entry.call != nullptr) entry.call->cancel(stop_reason::cancelled);
@@ -666,7 +695,12 @@ task<std::error_code> connection_state::until(bool (connection_state::*is_so)() 
 }
 
 void connection_state::start_draining() {
-    if (!is_over() && !draining_) tasks_.spawn(drain(), "rpc drain");
+    if (is_over() || draining_) return;
+    try {
+        tasks_.spawn(drain(), "rpc drain");
+    } catch (const std::bad_alloc&) {  // whoever waits for its end would wait for ever
+        give_up();
+    }
 }
 
 task<void> connection_state::until_ended() {
@@ -677,6 +711,14 @@ task<void> connection_state::until_ended() {
 
 void connection_state::close_now() noexcept {
     go_down(goaway_reason::shutdown, "the connection was closed here");
+}
+
+// Who runs may be in the middle of a frame, or in a call that ends: the reader and the writer,
+// whose waits end by this, take the connection down.
+void connection_state::give_up() noexcept {
+    if (is_over()) return;
+    if (!why_) why_ = wire_fault{goaway_reason::internal, no_memory_text};
+    tasks_.request_stop();
 }
 
 }  // namespace conduit::rpc::detail

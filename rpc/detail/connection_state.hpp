@@ -88,7 +88,7 @@ public:
         wake_writer();
     }
     bool has_room() const noexcept { return !is_over() && output_.size() < options_->output_max(); }
-    void wait_for_room(message_outlet& outlet) noexcept { room_waiters_.push_back(&outlet); }
+    void wait_for_room(message_outlet& outlet) noexcept;
     void forget_room(message_outlet& outlet) noexcept;
     void add_large(message_outlet& outlet) noexcept;
     /// Memory for a message that is sent for the peer in pieces. False where it must wait: others
@@ -172,6 +172,9 @@ public:
     void turn_away(std::string why) { end(goaway_reason::refused, std::move(why)); }
     task<void> until_ended();
     void close_now() noexcept;
+    /// What the peer must be told cannot be said: the connection goes down without a word, as soon
+    /// as whoever runs has suspended.
+    void give_up() noexcept;
     std::size_t served_now() const noexcept { return account_->taken(resource::calls); }
 
 private:
@@ -216,6 +219,7 @@ private:
     void reading_ended(std::error_code why) noexcept;
     void writing_failed(std::error_code why) noexcept;
     void owner_stopped() noexcept;
+    void out_of_memory() noexcept;
     std::string break_text(std::error_code why);
 
     struct their_alias {
@@ -252,7 +256,7 @@ private:
         return end(reason, std::move(text));
     }
     /// It is down: everything that waits for it learns so.
-    void go_down(goaway_reason reason, std::string text) noexcept;
+    void go_down(goaway_reason reason, std::string_view text) noexcept;
     void stop_calls() noexcept;
     bool may_have_begun(const outgoing_call& call) const noexcept;
     void fill_output();

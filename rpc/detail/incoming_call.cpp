@@ -2,6 +2,7 @@
 #include <conduit/rpc/codec.hpp>
 #include <conduit/rpc/detail/connection_state.hpp>
 #include <conduit/rpc/detail/incoming_call.hpp>
+#include <conduit/rpc/detail/said_or_not.hpp>
 #include <conduit/rpc/detail/serve.hpp>
 #include <conduit/runtime/frame_pool.hpp>
 #include <conduit/runtime/loop.hpp>
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -49,7 +51,11 @@ incoming_call::incoming_call(connection_state& on, const method_row& method, std
 
 incoming_call::~incoming_call() {
     if (!ended_ && !on_->is_over()) {
-        fail(fault(status::cancelled, "the procedure was ended before it had a result"));
+        try {
+            fail(fault(status::cancelled, "the procedure was ended before it had a result"));
+        } catch (const std::bad_alloc&) {  // its caller would wait for ever
+            on_->give_up();
+        }
     }
     if (watches_) tell_watches(status::cancelled, "the connection has ended", clock::now());
     if (!ended_ && counts_ != nullptr) ++counts_->cut_off;
@@ -354,7 +360,8 @@ message_inlet& incoming_call::inlet() {
 void incoming_call::cancel(stop_reason why) noexcept {
     if (cancelled_ == stop_reason::none) cancelled_ = why;
     if (inlet_) {
-        inlet_->end(std::make_exception_ptr(fault(status::cancelled, "the caller has gone")));
+        const auto text = [] { return std::string("the caller has gone"); };
+        inlet_->end(failure_or_bare(status::cancelled, text));
     }
     if (outlet_) outlet_->close();
     if (where_ != nullptr) where_->request_stop(cancelled_);

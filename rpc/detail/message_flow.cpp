@@ -5,6 +5,7 @@
 #include <conduit/runtime/assert.hpp>
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -317,7 +318,13 @@ void message_inlet::pop() noexcept {
     release_front();
     if (!oldest.cut && !ended_) {
         owed_ += oldest.size + message_cost;
-        if (owed_ >= window_ / 2) give_credit(std::exchange(owed_, 0));
+        if (owed_ >= window_ / 2) {
+            try {
+                give_credit(std::exchange(owed_, 0));
+            } catch (const std::bad_alloc&) {  // the peer would wait for it
+                on_->give_up();
+            }
+        }
     }
     messages_.pop_front();
     if (read_ == bytes_.size()) {

@@ -2,12 +2,14 @@
 #include <conduit/rpc/codec.hpp>
 #include <conduit/rpc/detail/connection_state.hpp>
 #include <conduit/rpc/detail/outgoing_call.hpp>
+#include <conduit/rpc/detail/said_or_not.hpp>
 #include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/context.hpp>
 #include <conduit/runtime/loop.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -203,10 +205,11 @@ void outgoing_call::cancel_here(std::error_code why) noexcept {
     const status code = late ? status::deadline_exceeded : status::cancelled;
     const bool sent = on_->output().maybe_sent() >= end_of_open_;
     tell_peer(code);
-    fail(std::make_exception_ptr(
-        fault(code, std::string(method_->full_name) +
-                        (late ? ": the deadline passed" : ": the call was cancelled"))
-            .ran(sent, method_->idempotent)));
+    const auto text = [&] {
+        return std::string(method_->full_name) +
+               (late ? ": the deadline passed" : ": the call was cancelled");
+    };
+    fail(failure_or_bare(code, text, sent, method_->idempotent));
 }
 
 void outgoing_call::abandon(std::exception_ptr why) noexcept {
@@ -223,8 +226,12 @@ void outgoing_call::tell_peer(status why) noexcept {
     on_->expect_late((inlet_ ? inlet_->messages_to_come() : 0) + (outlet_ ? late_credits : 0));
     if (!ends_itself) {
         const small_frame frame = make_cancel(stream_, static_cast<std::uint32_t>(why));
-        on_->output().append(std::span(frame));
-        on_->wake_writer();
+        try {
+            on_->output().append(std::span(frame));
+            on_->wake_writer();
+        } catch (const std::bad_alloc&) {  // the other side would go on for nobody
+            on_->give_up();
+        }
     }
     on_->call_abandoned(stream_);
 }

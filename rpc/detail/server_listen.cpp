@@ -12,8 +12,13 @@
 #include <conduit/rpc/detail/server_state.hpp>
 #include <conduit/runtime/assert.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/timer.hpp>
+#include <conduit/runtime/yield.hpp>
 
+#include <chrono>
 #include <memory>
+#include <new>
+#include <string>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -21,6 +26,7 @@
 namespace conduit::rpc::detail {
 namespace {
 
+constexpr clock::duration shortage_pause = std::chrono::milliseconds(10);
 constexpr const char* beyond_loopback =
     "beyond loopback others can read and change what is said; "
     "server_options::tls() prevents it, allow_plain_tcp_beyond_loopback() permits it";
@@ -218,22 +224,42 @@ task<void> server_state::accept_from(Listener listener, std::string name) {
             refuse_user(where, who);
         });
     }
-    for (;;) {
-        const std::uint64_t before = own.counters().refused - told;
-        auto peer = co_await own.accept();
-        const std::uint64_t refused = own.counters().refused - told - before;
-        counters_.accepted += refused;
-        counters_.refused += refused;
-        if (!peer) {
-            if (peer.error() != errc::cancelled) {
-                lines_.warn(where + ": listens no more: " + peer.error().message());
+    bool is_short = false;
+    for (bool goes_on = true; goes_on;) {
+        bool came = false;
+        try {
+            if (std::exchange(is_short, false)) {
+                co_await sleep_for(shortage_pause);
             }
-            co_return;
+            goes_on = co_await accept_one(own, where, told, came);
+        } catch (const std::bad_alloc&) {  // nobody else is to suffer from that
+            is_short = true;
+            drop_for_memory(came);
         }
-        std::string user = user_of(*peer);
-        co_await until_room_for_stranger();
-        take_or_hand_over(std::move(*peer), where, std::move(user));
+        if (is_short) co_await yield();  // where there is no memory to sleep
     }
+}
+
+/// `came` is set while there is one that is not counted. False: there will be none any more.
+template <class Listener>
+task<bool> server_state::accept_one(Listener& from, const std::string& where, std::uint64_t& told,
+                                    bool& came) {
+    const std::uint64_t before = from.counters().refused - told;
+    auto peer = co_await from.accept();
+    const std::uint64_t refused = from.counters().refused - told - before;
+    counters_.accepted += refused;
+    counters_.refused += refused;
+    if (!peer) {
+        if (peer.error() != errc::cancelled) {
+            warn([&] { return where + ": listens no more: " + peer.error().message(); });
+        }
+        co_return false;
+    }
+    came = true;
+    std::string user = user_of(*peer);
+    co_await until_room_for_stranger();
+    take_or_hand_over(std::move(*peer), where, std::move(user));
+    co_return true;
 }
 
 void server_state::take_or_hand_over(unix_stream peer, std::string name, std::string user) {
@@ -260,27 +286,56 @@ task<void> server_state::take_hellos(std::string path, fifo_record_reader hellos
     fifo_record_reader own = std::move(hellos);
     const std::string where = std::move(path);
     const listening_guard guard(listening_, changed_);
-    for (;;) {
-        auto record = co_await own.read_record();
-        if (!record) {
-            if (record.error() != errc::cancelled) {
-                lines_.warn("fifo:" + where + ": listens no more: " + record.error().message());
+    bool is_short = false;
+    for (bool goes_on = true; goes_on;) {
+        bool came = false;
+        try {
+            if (std::exchange(is_short, false)) {
+                co_await sleep_for(shortage_pause);
             }
-            break;
+            goes_on = co_await take_one_hello(own, where, came);
+        } catch (const std::bad_alloc&) {  // nobody else is to suffer from that
+            is_short = true;
+            drop_for_memory(came);
         }
-        const auto pair = pair_named_by(*record, where);
-        if (pair) {
-            co_await until_room_for_stranger();
-            take_hello(*pair, "fifo:" + where);
-            continue;
-        }
-        ++counters_.accepted;
-        ++counters_.refused;
-        lines_.warn("fifo:" + where + ": a record of " + std::to_string(record->size()) +
-                    " bytes is no client's");
+        if (is_short) co_await yield();  // where there is no memory to sleep
     }
     const auto there = own.channel().look_at_path();
     if (there && *there == fifo_path::same) static_cast<void>(remove_fifo(where));
+}
+
+/// For want of memory, where one has come.
+void server_state::drop_for_memory(bool came) noexcept {
+    if (!came) return;
+    ++counters_.accepted;
+    ++counters_.refused;
+}
+
+/// As accept_one().
+task<bool> server_state::take_one_hello(fifo_record_reader& from, const std::string& where,
+                                        bool& came) {
+    auto record = co_await from.read_record();
+    if (!record) {
+        if (record.error() != errc::cancelled) {
+            warn(
+                [&] { return "fifo:" + where + ": listens no more: " + record.error().message(); });
+        }
+        co_return false;
+    }
+    came = true;
+    const auto pair = pair_named_by(*record, where);
+    if (pair) {
+        co_await until_room_for_stranger();
+        take_hello(*pair, "fifo:" + where);
+        co_return true;
+    }
+    came = false;
+    drop_for_memory(true);
+    warn([&] {
+        return "fifo:" + where + ": a record of " + std::to_string(record->size()) +
+               " bytes is no client's";
+    });
+    co_return true;
 }
 
 void server_state::take_hello(const std::string& pair, std::string name) {

@@ -123,10 +123,14 @@ void server_state::take(any_stream over, std::string name, std::string user) {
 
 void server_state::take(task<result<any_stream>> opening, std::string name, std::string user) {
     ++counters_.accepted;
-    std::string why;
-    auto place = place_for(std::move(user), index_, why);
-    if (place == nullptr) return turn_down(std::move(opening), name, std::move(why));
-    begin(std::move(opening), std::move(name), std::move(place));
+    try {
+        std::string why;
+        auto place = place_for(std::move(user), index_, why);
+        if (place == nullptr) return turn_down(std::move(opening), name, std::move(why));
+        begin(std::move(opening), std::move(name), std::move(place));
+    } catch (const std::bad_alloc&) {
+        ++counters_.refused;
+    }
 }
 
 /// Null where there is none; `why` says so in words.
@@ -144,18 +148,21 @@ std::shared_ptr<server_place> server_state::place_for(std::string user, std::siz
 }
 
 void server_state::turn_down(task<result<any_stream>> opening, const std::string& name,
-                             std::string why) {
+                             std::string why) noexcept {
     ++counters_.refused;
-    lines_.warn(name + ": a connection was refused: " + why);
+    warn([&] { return name + ": a connection was refused: " + why; });
     tell_no(std::move(opening), std::move(why));
 }
 
 /// So many are told at a time; beyond that they find the connection closed.
 void server_state::tell_no(task<result<any_stream>> opening, std::string why,
-                           goaway_reason reason) {
+                           goaway_reason reason) noexcept {
     if (refusals_ >= refusals_max) return statistics_->hit(limit::refusals);
-    ++refusals_;
-    connections_.spawn(say_no(std::move(opening), std::move(why), reason), "rpc refusal");
+    try {
+        connections_.spawn(say_no(std::move(opening), std::move(why), reason), "rpc refusal");
+        ++refusals_;                   // it runs later
+    } catch (const std::bad_alloc&) {  // it finds the connection closed
+    }
 }
 
 void server_state::begin(task<result<any_stream>> opening, std::string name,
@@ -177,7 +184,7 @@ task<void> server_state::say_no(task<result<any_stream>> opening, std::string wh
     try {
         co_await within(refusal_time, turn_away(std::move(own), std::move(why), reason));
     } catch (const std::exception& failed) {
-        lines_.warn(std::string("a refusal failed: ") + failed.what());
+        warn([&] { return std::string("a refusal failed: ") + failed.what(); });
     }
     --refusals_;
 }
@@ -264,7 +271,7 @@ bool server_state::is_welcome(const credentials& who, any_stream& stream) const 
 
 void server_state::refuse_user(const std::string& where, const credentials& who) {
     ++counters_.refused;
-    lines_.warn(where + ": user " + std::to_string(who.uid) + " may not call here");
+    warn([&] { return where + ": user " + std::to_string(who.uid) + " may not call here"; });
 }
 
 /// A connection that a matchmaker handed over is no longer its user's. Yields why there is no room.
@@ -295,12 +302,12 @@ void server_state::note_end(const session& of, const connection& link) {
     note_end(of, link.why()->reason, link.why()->text);
 }
 
-void server_state::note_end(const session& of, goaway_reason reason, const std::string& text) {
+void server_state::note_end(const session& of, goaway_reason reason, std::string_view text) {
     ++counters_.ended;
     ++counters_.ended_by_reason[static_cast<std::size_t>(reason)];
     if (is_harmless(reason)) return;
     constexpr std::size_t text_max = 300;
-    lines_.warn(of.name + ": a connection ended: " + quoted(text, text_max));
+    warn([&] { return of.name + ": a connection ended: " + quoted(text, text_max); });
 }
 
 // --- strangers ----------------------------------------------------------------------------------
@@ -349,12 +356,16 @@ std::size_t server_state::next_worker() const {
 
 void server_state::hand_over(std::size_t there, opener open, std::string name, std::string user) {
     ++counters_.accepted;
-    std::string why;
-    std::shared_ptr<server_place> place = place_for(std::move(user), there, why);
-    if (place == nullptr) return turn_down(open(*this), name, std::move(why));
-    team_->tell(there,
-                [open = std::move(open), name = std::move(name), place = std::move(place)](
-                    server_state& other) mutable { other.begin(open, name, std::move(place)); });
+    try {
+        std::string why;
+        std::shared_ptr<server_place> place = place_for(std::move(user), there, why);
+        if (place == nullptr) return turn_down(open(*this), name, std::move(why));
+        team_->tell(
+            there, [open = std::move(open), name = std::move(name), place = std::move(place)](
+                       server_state& other) mutable { other.begin(open, name, std::move(place)); });
+    } catch (const std::bad_alloc&) {
+        ++counters_.refused;
+    }
 }
 
 void server_state::begin(const opener& open, const std::string& name,

@@ -29,6 +29,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -103,7 +104,12 @@ private:
 
     template <class Listener>
     task<void> accept_from(Listener listener, std::string name);
+    template <class Listener>
+    task<bool> accept_one(Listener& from, const std::string& where, std::uint64_t& told,
+                          bool& came);
     task<void> take_hellos(std::string path, fifo_record_reader hellos);
+    task<bool> take_one_hello(fifo_record_reader& from, const std::string& where, bool& came);
+    void drop_for_memory(bool came) noexcept;
     void take_hello(const std::string& pair, std::string name);
     task<void> until_room_for_stranger();
     void push_out_stranger();
@@ -118,9 +124,10 @@ private:
     void hand_over(std::size_t there, opener open, std::string name, std::string user);
     void begin(task<result<any_stream>> opening, std::string name,
                std::shared_ptr<server_place> place);
-    void turn_down(task<result<any_stream>> opening, const std::string& name, std::string why);
+    void turn_down(task<result<any_stream>> opening, const std::string& name,
+                   std::string why) noexcept;
     void tell_no(task<result<any_stream>> opening, std::string why,
-                 goaway_reason reason = goaway_reason::refused);
+                 goaway_reason reason = goaway_reason::refused) noexcept;
     void refuse_user(const std::string& where, const credentials& who);
     bool is_welcome(const credentials& who, any_stream& stream) const;
     std::size_t next_worker() const;
@@ -133,7 +140,10 @@ private:
     void met(session_position self) noexcept;
     void gone(session_position self) noexcept;
     void note_end(const session& of, const connection& link);
-    void note_end(const session& of, goaway_reason reason, const std::string& text);
+    void note_end(const session& of, goaway_reason reason, std::string_view text);
+    /// A line that `line` makes; none where there is no memory for it.
+    template <class Line>
+    void warn(const Line& line);
     task<drain_outcome> close_within(clock::duration grace);
     void cut_off() noexcept;
     bool has_work() const { return listening_ > 0 || places_->connections() > 0; }
@@ -169,5 +179,13 @@ private:
     task_group connections_;  // use what is above
     task_group listeners_;
 };
+
+template <class Line>
+void server_state::warn(const Line& line) {
+    try {
+        lines_.warn(line());
+    } catch (...) {  // what goes on is worth more than what is said about it
+    }
+}
 
 }  // namespace conduit::rpc::detail

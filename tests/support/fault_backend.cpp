@@ -19,7 +19,8 @@
 
 namespace {
 
-thread_local long allocations_left = 0;  // 0: none fails
+thread_local long allocations_left = 0;  // until one fails; 0: none does
+thread_local long fails_left = 0;        // of those behind it
 std::atomic<long> allocations_live{0};
 std::atomic<long> bytes_live{0};
 std::atomic<long> bytes_peak{0};
@@ -34,8 +35,13 @@ std::atomic<long> bytes_peak{0};
     }
 }
 
+[[maybe_unused]] bool must_fail() noexcept {
+    if (allocations_left > 0) return --allocations_left == 0;
+    return fails_left > 0 && fails_left-- > 0;
+}
+
 [[maybe_unused]] void* allocate(std::size_t bytes) {
-    if (allocations_left > 0 && --allocations_left == 0) throw std::bad_alloc();
+    if (must_fail()) throw std::bad_alloc();
     void* memory = std::malloc(bytes != 0 ? bytes : 1);
     if (memory == nullptr) throw std::bad_alloc();
     note_taken(memory);
@@ -114,9 +120,12 @@ std::unique_ptr<backend> make_fault_backend(fault_plan& plan) {
     return std::make_unique<fault_backend>(plan);
 }
 
-failing_allocation::failing_allocation(long nth) noexcept { allocations_left = nth; }
+failing_allocation::failing_allocation(long nth, long in_a_row) noexcept {
+    allocations_left = nth;
+    fails_left = in_a_row - 1;
+}
 
-failing_allocation::~failing_allocation() { allocations_left = 0; }
+failing_allocation::~failing_allocation() { allocations_left = fails_left = 0; }
 
 bool failing_allocation::is_possible() noexcept { return CONDUIT_REPLACE_NEW != 0; }
 

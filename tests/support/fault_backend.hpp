@@ -27,10 +27,11 @@ struct fault_plan {
 /// An epoll backend with the fault in front. `plan` must outlive it.
 std::unique_ptr<backend> make_fault_backend(fault_plan& plan);
 
-/// While it lives, the n-th allocation of this thread, counted from 1, throws std::bad_alloc.
+/// While it lives, the n-th allocation of this thread, counted from 1, throws std::bad_alloc, and
+/// so do those behind it, `in_a_row` altogether.
 class failing_allocation {
 public:
-    explicit failing_allocation(long nth) noexcept;
+    explicit failing_allocation(long nth, long in_a_row = 1) noexcept;
     failing_allocation(const failing_allocation&) = delete;
     ~failing_allocation();
 
