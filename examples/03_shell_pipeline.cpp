@@ -8,6 +8,8 @@
 #include <conduit/runtime/within.hpp>
 
 #include <cstdio>
+#include <exception>
+#include <stdexcept>
 
 using namespace conduit;
 using namespace std::chrono_literals;
@@ -18,13 +20,17 @@ task<> count_words() {
     command sort("sort");
     sort.input(redirect::text("pear\nfig\npear\nplum\nfig\npear\n"));
     auto words = std::move(sort) | command("uniq", "-c") | command("sort", "-rn");
-    auto done = co_await run(std::move(words));
+    start_failure why;
+    auto done = co_await run(std::move(words), &why);
+    if (!done) throw std::runtime_error(why.text());
     std::fputs(done.value().output.c_str(), stdout);
 }
 
 task<> see_each_status() {
     auto stages = command("sh", "-c", "exit 3") | command("sh", "-c", "kill -TERM $$");
-    auto done = co_await run(std::move(stages));
+    start_failure why;
+    auto done = co_await run(std::move(stages), &why);
+    if (!done) throw std::runtime_error(why.text());
     for (const completed::stage& each : done.value().stages) {
         std::printf("code %d, signal %d\n", each.status.code, each.status.signal);
     }
@@ -50,4 +56,11 @@ task<> program() {
 
 }  // namespace
 
-int main() { conduit::run(program()); }
+int main() {
+    try {
+        conduit::run(program());
+    } catch (const std::exception& why) {
+        std::fprintf(stderr, "%s\n", why.what());
+        return 1;
+    }
+}

@@ -19,6 +19,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -66,4 +67,11 @@ task<int> use(std::string where) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run(use(argc > 1 ? argv[1] : "unix:files.socket")); }
+int main(int argc, char** argv) {
+    try {
+        return run(use(argc > 1 ? argv[1] : "unix:files.socket"));
+    } catch (const std::exception& why) {
+        std::fprintf(stderr, "%s\n", why.what());
+        return 1;
+    }
+}

@@ -14,6 +14,7 @@
 #include <conduit/rpc/server.hpp>
 #include <conduit/runtime/run.hpp>
 
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,7 +56,12 @@ task<int> serve(std::string where, bool once) {
     folder object;
     rpc::server server;
     server.offer<file_store>(object);
-    co_await server.listen(address);
+    try {
+        co_await server.listen(address);
+    } catch (const rpc::fault& why) {
+        std::fprintf(stderr, "%s\n", why.what());
+        co_return 1;
+    }
     if (once) {
         co_await server.until_left();
         co_return 0;

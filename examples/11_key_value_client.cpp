@@ -6,7 +6,8 @@
 //     for n in 1 2 3; do 11_key_value_server "unix:$PWD/$n" & done
 //     11_key_value_client
 //
-// Where the instances are it knows from the matchmaker alone.
+// Where the instances are it knows from the matchmaker alone. For that and for them it waits for 10
+// seconds.
 
 #include "11_key_value_store.hpp"
 
@@ -98,7 +99,6 @@ task<> read_often(key_value_store& store, std::string key) {
 }
 
 task<> use(store_client& store) {
-    co_await until_known(store, 3);
     follower watching;
     task_scope scope;
     auto following = scope.spawn(watching.follow(*store));
@@ -122,6 +122,9 @@ task<int> program() {
     rpc::matchmaker here;
     auto store = here.balanced<key_value_store>();
     try {
+        std::fprintf(stderr, "waiting for 3 instances, which the matchmaker at %s is to name\n",
+                     here.where().c_str());
+        co_await within(10s, until_known(store, 3));
         co_await within(30s, use(store));
         co_return 0;
     } catch (const std::exception& why) {

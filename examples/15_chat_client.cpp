@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -82,4 +83,11 @@ task<int> chat(std::string where) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run(chat(argc > 1 ? argv[1] : "unix:chat.socket")); }
+int main(int argc, char** argv) {
+    try {
+        return run(chat(argc > 1 ? argv[1] : "unix:chat.socket"));
+    } catch (const std::exception& why) {
+        std::fprintf(stderr, "%s\n", why.what());
+        return 1;
+    }
+}

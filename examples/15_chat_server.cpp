@@ -9,10 +9,12 @@
 #include "15_chat.hpp"
 
 #include <conduit/rpc/call_info.hpp>
+#include <conduit/rpc/fault.hpp>
 #include <conduit/rpc/server.hpp>
 #include <conduit/runtime/queue.hpp>
 #include <conduit/runtime/run.hpp>
 
+#include <cstdio>
 #include <list>
 #include <string>
 #include <string_view>
@@ -65,7 +67,12 @@ task<int> serve(std::string where, bool once) {
     room object;
     rpc::server server;
     server.offer<chat_room>(object);
-    co_await server.listen(address);
+    try {
+        co_await server.listen(address);
+    } catch (const rpc::fault& why) {
+        std::fprintf(stderr, "%s\n", why.what());
+        co_return 1;
+    }
     if (once) {
         co_await server.until_left();
         co_return 0;

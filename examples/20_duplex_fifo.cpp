@@ -10,6 +10,8 @@
 #include <conduit/runtime/run.hpp>
 
 #include <cstdio>
+#include <exception>
+#include <stdexcept>
 #include <string>
 
 using namespace conduit;
@@ -28,8 +30,11 @@ task<> answer(std::string path) {
 
 task<> ask(std::string program) {
     const std::string path = "link";
-    make_fifo(path + ".in").value();  // before there is anybody who would look for them
-    make_fifo(path + ".out").value();
+    for (const char* way : {".in", ".out"}) {  // before there is anybody who would look for them
+        std::string why;
+        auto made = make_fifo(path + way, &why);
+        if (!made) throw std::runtime_error(why);
+    }
     auto child = start(command(program, path).output(redirect::inherit())).value();
     auto link = co_await duplex_fifo::create(path);
     line_reader replies(link.value());
@@ -47,4 +52,11 @@ task<> ask(std::string program) {
 
 }  // namespace
 
-int main(int argc, char** argv) { conduit::run(argc > 1 ? answer(argv[1]) : ask(argv[0])); }
+int main(int argc, char** argv) {
+    try {
+        conduit::run(argc > 1 ? answer(argv[1]) : ask(argv[0]));
+    } catch (const std::exception& why) {
+        std::fprintf(stderr, "%s\n", why.what());
+        return 1;
+    }
+}
