@@ -138,11 +138,11 @@ bool has(const std::string& text, const std::string& pattern) {
     return std::regex_search(text, std::regex(pattern));
 }
 
-/// A demo that comes to a halt in the middle: its processes say more than a terminal of this
-/// process and the FIFO hold, and nobody reads it.
-class paused_demo {
+/// A demo that is looked at in the middle: it has text for a second, of which the first part is
+/// counted, and it does not end before its log is read, which goes to a terminal of this process.
+class demo_under_way {
 public:
-    explicit paused_demo(const demo_place& there, int text_lines = 5000)
+    explicit demo_under_way(const demo_place& there, int text_lines = 200'000)
         : terminal_(::posix_openpt(O_RDWR | O_NOCTTY)) {
         const int fd = terminal_.native().value();
         std::array<char, 64> name{};
@@ -386,7 +386,7 @@ CO_TEST_CASE("the demo names the stage of the check that failed, not one that lo
 CO_TEST_CASE("a signal ends the demo in the middle, and nothing is left behind", "[examples]") {
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
         const demo_place there;
-        paused_demo demo(there);
+        demo_under_way demo(there);
         co_await demo.until_it_counts();
         const auto processes = processes_of(there.folder.path("tmp"));
         auto sent = demo.process().signal(signal);
@@ -402,7 +402,7 @@ CO_TEST_CASE("a signal ends the demo in the middle, and nothing is left behind",
 CO_TEST_CASE("the demo cannot go on without conduitd or the log collector", "[examples]") {
     for (const std::string name : {"conduitd", "word_count_collector"}) {
         const demo_place there;
-        paused_demo demo(there);
+        demo_under_way demo(there);
         co_await demo.until_it_counts();
         int killed = 0;
         for (const std::int32_t pid : processes_of("/" + name)) {
@@ -422,7 +422,7 @@ CO_TEST_CASE("the demo cannot go on without conduitd or the log collector", "[ex
 CO_TEST_CASE("the demo goes on without workers that stand still, as without dead ones",
              "[examples]") {
     const demo_place there;
-    paused_demo demo(there, 50'000);
+    demo_under_way demo(there, 50'000);
     co_await demo.until_it_counts();
     const bool held = !demo.process().signal(SIGSTOP).error();  // no batch is given out meanwhile
     std::size_t stopped = 0;  // two, for one may be the one that is killed anyway
@@ -447,7 +447,7 @@ CO_TEST_CASE("the demo goes on without workers that stand still, as without dead
 
 CO_TEST_CASE("the processes of a demo that is killed end by themselves", "[examples]") {
     const demo_place there;
-    paused_demo demo(there);
+    demo_under_way demo(there);
     co_await demo.until_it_counts();
     std::vector<io_handle> others;
     for (const std::int32_t pid : processes_of(there.folder.path("tmp"))) {
