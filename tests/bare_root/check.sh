@@ -46,7 +46,6 @@ mirror=$(awk -v suite="$suite" '$3 == suite { print $2; exit }' <<<"$list")
 [[ -n $mirror ]] || skip "no mirror of Debian 12 is known; CONDUIT_DEBIAN_MIRROR names one"
 
 root=$(mktemp -d "$kept/root.XXXXXX")
-chmod 755 "$root"
 trap 'rm -rf --one-file-system "$root"' EXIT
 
 base=$kept/$suite.tar
@@ -60,6 +59,7 @@ if [[ ! -e $base ]]; then
 else
     tar -C "$root" -xpf "$base"
 fi
+chmod 755 "$root"  # mktemp's is for its user alone, and tests run processes of other users
 
 printf '%s\n' "$list" >"$root/etc/apt/sources.list"
 apt-config dump 2>/dev/null | { grep -iE '^Acquire::[a-z]+::Proxy' || true; } \
