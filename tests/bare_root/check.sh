@@ -65,6 +65,7 @@ printf '%s\n' "$list" >"$root/etc/apt/sources.list"
 apt-config dump 2>/dev/null | { grep -iE '^Acquire::[a-z]+::Proxy' || true; } \
     >"$root/etc/apt/apt.conf.d/99proxy"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
+echo "127.0.0.1 localhost" >"$root/etc/hosts"  # which installers write, and debootstrap does not
 mkdir -p "$root/home/new/conduit" "$kept/archives/partial"
 git -C "$project" ls-files -z | tar -C "$project" --null --files-from=- -c |
     tar -C "$root/home/new/conduit" -x
