@@ -110,7 +110,7 @@ public:
 task<> serve(std::string where) {
     busy_worker object;
     const auto limits =
-        rpc::server_options().socket_mode(0666).clients(conduit::allowed_users().allow(nobody));
+        rpc::server_options().socket_mode(0666).clients(conduit::allowed_users().allow_uid(nobody));
     rpc::server server(limits);
     server.offer<worker>(object);
     co_await server.listen(std::move(where));

@@ -32,8 +32,6 @@ public:
         others_.push_back(user);
         return *this;
     }
-    /// The same.
-    allowed_users& allow(std::uint32_t user) { return allow_uid(user); }
     /// Whoever is in this group, as the process's own or as one of its others (SO_PEERGROUPS).
     /// Where a socket was handed on to another process, that one's own group alone is known.
     allowed_users& allow_gid(std::uint32_t group) {

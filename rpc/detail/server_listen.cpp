@@ -234,7 +234,7 @@ task<void> server_state::accept_from(Listener listener, std::string name) {
             goes_on = co_await accept_one(own, where, told, came);
         } catch (const std::bad_alloc&) {  // nobody else is to suffer from that
             is_short = true;
-            drop_for_memory(came);
+            if (came) count_refused();
         }
         if (is_short) co_await yield();  // where there is no memory to sleep
     }
@@ -296,7 +296,7 @@ task<void> server_state::take_hellos(std::string path, fifo_record_reader hellos
             goes_on = co_await take_one_hello(own, where, came);
         } catch (const std::bad_alloc&) {  // nobody else is to suffer from that
             is_short = true;
-            drop_for_memory(came);
+            if (came) count_refused();
         }
         if (is_short) co_await yield();  // where there is no memory to sleep
     }
@@ -304,9 +304,7 @@ task<void> server_state::take_hellos(std::string path, fifo_record_reader hellos
     if (there && *there == fifo_path::same) static_cast<void>(remove_fifo(where));
 }
 
-/// For want of memory, where one has come.
-void server_state::drop_for_memory(bool came) noexcept {
-    if (!came) return;
+void server_state::count_refused() noexcept {
     ++counters_.accepted;
     ++counters_.refused;
 }
@@ -330,7 +328,7 @@ task<bool> server_state::take_one_hello(fifo_record_reader& from, const std::str
         co_return true;
     }
     came = false;
-    drop_for_memory(true);
+    count_refused();
     warn([&] {
         return "fifo:" + where + ": a record of " + std::to_string(record->size()) +
                " bytes is no client's";

@@ -109,7 +109,7 @@ private:
                           bool& came);
     task<void> take_hellos(std::string path, fifo_record_reader hellos);
     task<bool> take_one_hello(fifo_record_reader& from, const std::string& where, bool& came);
-    void drop_for_memory(bool came) noexcept;
+    void count_refused() noexcept;
     void take_hello(const std::string& pair, std::string name);
     task<void> until_room_for_stranger();
     void push_out_stranger();

@@ -32,7 +32,7 @@ allowed_users trusted_at(const address& where, allowed_users given) {
     if (where.kind() != address_kind::unix_socket || !where.path().starts_with('/')) return given;
     const std::string folder = folder_of(where.path());
     const auto last = closed_folder(folder);
-    if (last && is_held_by_root(folder_of(folder))) given.allow(last->owner);
+    if (last && is_held_by_root(folder_of(folder))) given.allow_uid(last->owner);
     return given;
 }
 

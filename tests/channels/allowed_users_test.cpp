@@ -28,7 +28,7 @@ TEST_CASE("the own user and root are allowed, others when they are named",
     REQUIRE(nobody_else.includes(own, own));
     REQUIRE(nobody_else.includes(0, own));
     REQUIRE_FALSE(nobody_else.includes(33, own));
-    const allowed_users one_more = allowed_users().allow(33);
+    const allowed_users one_more = allowed_users().allow_uid(33);
     REQUIRE(one_more.includes(33, own));
     REQUIRE_FALSE(one_more.includes(34, own));
     REQUIRE(allowed_users().allow_any().includes(34, own));

@@ -151,7 +151,7 @@ TEST_CASE("U14: a client notices that somebody else listens",
             here.listen(squatter, 4).value();
         }
         auto refused = co_await unix_stream::connect(path);
-        auto known = allowed_users().allow(nobody);
+        auto known = allowed_users().allow_uid(nobody);
         auto allowed = co_await unix_stream::connect(path, known);
         auto any = allowed_users().allow_any();
         auto unchecked = co_await unix_stream::connect(path, any);

@@ -15,7 +15,7 @@ TEST_CASE("connecting offers nothing, and trusts this user's servers, unless tol
     const rpc::connect_options usual;
     const auto told = rpc::connect_options()
                           .connection(rpc::connection_options().calls_max(200))
-                          .servers(allowed_users().allow(77))
+                          .servers(allowed_users().allow_uid(77))
                           .tls(context, "example.org");
     REQUIRE(usual.offers().interfaces().empty());
     REQUIRE_FALSE(usual.servers().includes(77, 1000));

@@ -396,7 +396,7 @@ CO_TEST_CASE("S10: a user that floods a server is refused, and another one is se
     const std::string where = "unix:" + folder.path("s");
     subject_server there(
         rpc::server_options().calls_max(8).connections_per_user_max(1).socket_mode(0666).clients(
-            allowed_users().allow(nobody)));
+            allowed_users().allow_uid(nobody)));
     co_await there.server.listen(where);
     child_process flooding = child_process::helper(flooder_name, {where, "20"});
     const auto refused = [&] { return there.server.counters().connections.calls_refused; };

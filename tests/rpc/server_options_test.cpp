@@ -24,7 +24,7 @@ TEST_CASE("a server is for its own user, and bounded, unless told", "[rpc][serve
                           .queue_target(7ms)
                           .turn_time(8us)
                           .socket_mode(0660)
-                          .clients(allowed_users().allow(77))
+                          .clients(allowed_users().allow_uid(77))
                           .allow_plain_tcp_beyond_loopback()
                           .allow_anonymous_tls_beyond_loopback()
                           .tls(context)

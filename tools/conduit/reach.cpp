@@ -109,7 +109,7 @@ rpc::connect_options connect_options_of(const request& wanted) {
         if (each == "any") {
             users.allow_any();
         } else {
-            users.allow(user_number(each));
+            users.allow_uid(user_number(each));
         }
     }
     options.servers(std::move(users));

@@ -68,7 +68,7 @@ CO_TEST_CASE("elsewhere servers are of those who were given", "[rpc][matchmaker]
     const bool relative = trusts("unix:s", other);
     const bool missing = trusts("unix:/run/conduit-test-nothing/s", other);
     const bool named =
-        trusts("unix:/run/conduit-test-nothing/s", other, allowed_users().allow(other));
+        trusts("unix:/run/conduit-test-nothing/s", other, allowed_users().allow_uid(other));
     REQUIRE_FALSE(port);
     REQUIRE_FALSE(relative);
     REQUIRE_FALSE(missing);
