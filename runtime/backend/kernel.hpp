@@ -169,7 +169,11 @@ public:
     /// The groups, beside its own, of the process that peer_credentials() tells of.
     virtual result<std::vector<std::uint32_t>> peer_groups(const unique_fd& socket) = 0;
 
-    // Who is at the other end of a Unix socket.
+    // The other end of a Unix socket.
+    /// The memory that holds what was written to a stream socket and its peer has not read, which
+    /// is never less than those bytes; nothing once the peer has closed, also when this end is shut
+    /// down.
+    virtual result<std::size_t> unread_by_peer(const unique_fd& socket) = 0;
     /// Who sent the bytes that come next, which stay where they are; nothing at the end of the
     /// stream and where the socket does not have pass_credentials set.
     virtual result<std::optional<credentials>> next_sender(const unique_fd& socket) = 0;

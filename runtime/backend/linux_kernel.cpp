@@ -7,11 +7,13 @@
 #include <conduit/runtime/backend/signal_pipes.hpp>
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -217,6 +219,11 @@ public:
         return linux_peers::groups_of(socket.handle());
     }
 
+    result<std::size_t> unread_by_peer(const unique_fd& socket) override {
+        int bytes = 0;
+        if (::ioctl(socket.handle(), SIOCOUTQ, &bytes) != 0) return last_error();
+        return static_cast<std::size_t>(bytes);
+    }
     result<std::optional<credentials>> next_sender(const unique_fd& socket) override {
         return linux_peers::next_sender(socket.handle());
     }

@@ -71,6 +71,7 @@ public:
     result<void> set_option(const unique_fd& socket, socket_option option, int value) override;
     result<credentials> peer_credentials(const unique_fd& socket) override;
     result<std::vector<std::uint32_t>> peer_groups(const unique_fd& socket) override;
+    result<std::size_t> unread_by_peer(const unique_fd& socket) override;
     result<std::optional<credentials>> next_sender(const unique_fd& socket) override;
     result<unique_fd> peer_process(const unique_fd& socket, clock::time_point seen) override;
     result<unique_fd> open_place(const std::string& path) override;

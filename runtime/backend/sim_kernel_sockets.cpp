@@ -177,6 +177,12 @@ result<std::vector<std::uint32_t>> sim_kernel::peer_groups(const unique_fd& sock
     return std::vector<std::uint32_t>();
 }
 
+result<std::size_t> sim_kernel::unread_by_peer(const unique_fd& socket) {
+    const auto found = socket_of(socket.handle());
+    if (!found) return found.error();
+    return (*found)->unread_by_peer();
+}
+
 result<std::optional<credentials>> sim_kernel::next_sender(const unique_fd& socket) {
     const auto found = socket_of(socket.handle());
     if (!found) return found.error();

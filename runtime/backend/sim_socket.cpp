@@ -36,6 +36,9 @@ sim_socket::sim_socket(sim_world& world, socket_kind how)
       capacity_(world.random.chance(25) ? small_capacity : default_capacity) {}
 
 sim_socket::~sim_socket() {
+    for (const packet& unread : queue_) {
+        if (const auto sender = unread.sender.lock()) sender->charged_ -= cost_of(unread);
+    }
     const auto peer = peer_.lock();
     if (peer == nullptr) return;
     if (is_stream()) {

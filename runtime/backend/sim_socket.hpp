@@ -75,6 +75,9 @@ public:
     void pass_handles(bool passes) noexcept { passes_handles_ = passes; }
     void send_buffer(int bytes) noexcept;
 
+    /// In the memory that a kernel takes for it.
+    std::size_t unread_by_peer() const noexcept { return charged_; }
+
     /// Of the bytes that come next; nothing where none are there or nobody asked.
     std::optional<credentials> next_sender() const {
         if (queue_.empty() || !passes_credentials_) return std::nullopt;

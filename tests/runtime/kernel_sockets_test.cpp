@@ -284,6 +284,42 @@ CO_TEST_CASE("handles on their way stay open, and close when nobody takes them",
     REQUIRE(end == 0);
 }
 
+CO_TEST_CASE("what a peer has not read is known, also of a connection that was closed here",
+             "[runtime][sockets]") {
+    kernel& here = current_kernel();
+    handle_pair pair = attached_socket_pair();
+    const auto kept = here.duplicate(pair.out.owned()).value();
+    const std::size_t before = here.unread_by_peer(kept).value();
+    auto sent = co_await pair.out.write_some(bytes_of("eight of"));
+    const std::size_t unread = here.unread_by_peer(kept).value();
+    pair.out.close();
+    std::array<std::byte, 5> half{};
+    auto first = co_await pair.in.read_some(half);
+    const std::size_t partly = here.unread_by_peer(kept).value();
+    auto rest = co_await read_to_end(pair.in);
+    const std::size_t after = here.unread_by_peer(kept).value();
+    REQUIRE(before == 0);
+    REQUIRE(sent.value() == 8);
+    REQUIRE(unread >= 8);
+    REQUIRE(first.value() == 5);
+    REQUIRE(partly >= 3);
+    REQUIRE(rest == 3);
+    REQUIRE(after == 0);
+}
+
+CO_TEST_CASE("nothing is unread by a peer that has closed", "[runtime][sockets]") {
+    kernel& here = current_kernel();
+    handle_pair pair = attached_socket_pair();
+    auto sent = co_await pair.out.write_some(bytes_of("lost"));
+    const std::size_t unread = here.unread_by_peer(pair.out.owned()).value();
+    auto closed = co_await pair.in.close_and_wait();
+    const std::size_t after = here.unread_by_peer(pair.out.owned()).value();
+    REQUIRE(sent.value() == 4);
+    REQUIRE(unread >= 4);
+    REQUIRE(closed);
+    REQUIRE(after == 0);
+}
+
 CO_TEST_CASE("bytes move between pipes and sockets", "[runtime][sockets]") {
     handle_pair pair = attached_socket_pair();
     handle_pair from = attached_pipe();

@@ -89,6 +89,10 @@ public:
         if (plan_.strikes()) return plan_.error();
         return linux_kernel().peer_groups(socket);
     }
+    result<std::size_t> unread_by_peer(const unique_fd& socket) override {
+        if (plan_.strikes()) return plan_.error();
+        return linux_kernel().unread_by_peer(socket);
+    }
     result<std::optional<credentials>> next_sender(const unique_fd& socket) override {
         if (plan_.strikes()) return plan_.error();
         return linux_kernel().next_sender(socket);
