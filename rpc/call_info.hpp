@@ -22,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace conduit::rpc {
 
@@ -48,6 +49,10 @@ public:
     /// What came with the call; empty where nothing did.
     const rpc::metadata& metadata() const noexcept;
 
+    /// Holds something until the result is on its way out, or nobody gets one any more: a permit for
+    /// what the procedure returns. One thing: the next one takes its place.
+    void keep(std::shared_ptr<const void> what) const noexcept { kept_ = std::move(what); }
+
     /// When the caller stops waiting; time_point::max() when it said nothing.
     clock::time_point deadline() const noexcept { return deadline_; }
 
@@ -63,6 +68,7 @@ protected:
     rpc::caller* back_;
     clock::time_point deadline_ = clock::time_point::max();
     std::unique_ptr<const rpc::metadata> metadata_;
+    mutable std::shared_ptr<const void> kept_;
 };
 
 inline constexpr trace_key<const call_info*> call_key{};

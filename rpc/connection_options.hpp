@@ -41,6 +41,11 @@ public:
     connection_options& handles_held_max(std::uint32_t n) noexcept {
         return set(handles_held_max_, n);
     }
+    /// Handles with results for the peer that it has not received, of which it may not even have
+    /// read the bytes; 64. Results that bring more wait, for at most `progress_within`.
+    connection_options& handles_given_max(std::uint32_t n) noexcept {
+        return set(handles_given_max_, n);
+    }
     /// What kinds of handles are let in; a peer that sends another one loses the connection.
     connection_options& handles(handle_policy policy) noexcept { return set(handles_, policy); }
     /// How often to hear something of the peer; zero, the default: need not.
@@ -78,6 +83,7 @@ public:
     std::size_t output_max() const noexcept { return output_max_; }
     std::uint32_t handles_max() const noexcept { return handles_max_; }
     std::uint32_t handles_held_max() const noexcept { return handles_held_max_; }
+    std::uint32_t handles_given_max() const noexcept { return handles_given_max_; }
     const handle_policy& handles() const noexcept { return handles_; }
     std::chrono::milliseconds keep_alive() const noexcept { return keep_alive_; }
     std::chrono::milliseconds progress_within() const noexcept { return progress_within_; }
@@ -104,6 +110,7 @@ private:
     std::size_t output_max_ = std::size_t{1024} * 1024;
     std::uint32_t handles_max_ = 16;
     std::uint32_t handles_held_max_ = 64;
+    std::uint32_t handles_given_max_ = 64;
     handle_policy handles_;
     std::chrono::milliseconds keep_alive_{0};
     std::chrono::milliseconds progress_within_{30'000};

@@ -51,7 +51,8 @@ public:
         return limit(detail::registry_resource::bytes, per_user, all);
     }
     /// Descriptors that it has open for somebody: on the way to an address that is announced or
-    /// connected to, and in answers that are not sent yet; 1,024, and 8,192 in all.
+    /// connected to, and with answers until these go out; 1,024, and 8,192 in all. From there on
+    /// they count for server_options::handles_given_max().
     matchmaker_options& handles_max(std::size_t per_user, std::size_t all) noexcept {
         return limit(detail::registry_resource::handles, per_user, all);
     }

@@ -20,10 +20,6 @@ bool peer_link::carries_handles() const noexcept {
     return state_ != nullptr && state_->handles_max() > 0;
 }
 
-std::size_t peer_link::handles_queued() const noexcept {
-    return state_ != nullptr ? state_->output().handles_queued() : 0;
-}
-
 std::uint64_t peer_link::bytes_received() const noexcept {
     return state_ != nullptr ? state_->counters().bytes_received : 0;
 }

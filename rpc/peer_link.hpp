@@ -53,8 +53,6 @@ public:
 
     /// Whether handles can be sent along.
     bool carries_handles() const noexcept;
-    /// How many handles wait to be sent; none when the connection is down.
-    std::size_t handles_queued() const noexcept;
 
     /// How many bytes have come from the peer: more than before means that it lives.
     std::uint64_t bytes_received() const noexcept;

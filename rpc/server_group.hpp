@@ -48,9 +48,9 @@ class server_state;
 /// several threads does not compile.
 ///
 /// Of server_options the limits of connections and of strangers are those of the whole group;
-/// calls_max(), memory_max() and handles_held_max() are divided among the workers, rounded up: they
-/// are counted at each call, where workers would wait for each other. Interceptors are called on
-/// all workers, several at a time.
+/// calls_max(), memory_max(), handles_held_max() and handles_given_max() are divided among the
+/// workers, rounded up: they are counted at each call, where workers would wait for each other.
+/// Interceptors are called on all workers, several at a time.
 ///
 /// conduit.health and conduit.stats tell of the whole group, whichever worker is asked: to add up
 /// what all have done it waits for each of them to come round.

@@ -32,7 +32,7 @@ public:
     server_options& strangers_max(std::size_t n) noexcept { return set(strangers_max_, n); }
 
     /// How many calls it serves at a time; 4,096. What comes then fails with resource_exhausted. Of
-    /// this and of the next two a user may take half of what the other users leave, so that no one
+    /// this and of the next three a user may take half of what the other users leave, so that no one
     /// can take all; over TCP a host counts as a user.
     server_options& calls_max(std::size_t n) noexcept { return set(calls_max_, n); }
     /// What all connections together may take of what connection_options::memory_max() bounds for
@@ -41,6 +41,11 @@ public:
 
     /// The same for connection_options::handles_held_max(): 256.
     server_options& handles_held_max(std::size_t n) noexcept { return set(handles_held_max_, n); }
+
+    /// The same for connection_options::handles_given_max(): 256. Keep it well below the limit on
+    /// open files (RLIMIT_NOFILE): of handles that nobody has received the kernel lets the user who
+    /// runs this process have as many on the whole host.
+    server_options& handles_given_max(std::size_t n) noexcept { return set(handles_given_max_, n); }
 
     /// How long calls may wait until they begin, when that is no burst; 50 ms. Where for ten times
     /// as long there was always one that had waited for more, those that have are refused with
@@ -93,6 +98,7 @@ public:
     std::size_t calls_max() const noexcept { return calls_max_; }
     std::size_t memory_max() const noexcept { return memory_max_; }
     std::size_t handles_held_max() const noexcept { return handles_held_max_; }
+    std::size_t handles_given_max() const noexcept { return handles_given_max_; }
     std::chrono::microseconds turn_time() const noexcept { return turn_time_; }
     std::chrono::milliseconds queue_target() const noexcept { return queue_target_; }
     const allowed_users& clients() const noexcept { return clients_; }
@@ -116,6 +122,7 @@ private:
     std::size_t calls_max_ = 4096;
     std::size_t memory_max_ = std::size_t{64} * 1024 * 1024;
     std::size_t handles_held_max_ = 256;
+    std::size_t handles_given_max_ = 256;
     std::chrono::milliseconds queue_target_{50};
     std::chrono::microseconds turn_time_{50};
     allowed_users clients_;

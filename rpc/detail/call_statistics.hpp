@@ -37,6 +37,7 @@ enum class limit : std::uint8_t {
     queue_target,              // a call that waited too long, while all of them do
     memory_max,                // of the connection, the server, or a user's share
     handles_held_max,          // likewise
+    handles_given_max,         // likewise
     message_max,               // arguments, an item, or a result that this side asked for
     decoded_max,               // arguments or an item: too large, deep or many when decoded
     output_max,                // what the peer does not read

@@ -4,6 +4,7 @@
 #include <conduit/rpc/detail/own_shortage.hpp>
 #include <conduit/rpc/detail/said_or_not.hpp>
 #include <conduit/runtime/assert.hpp>
+#include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/loop.hpp>
 #include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
@@ -21,6 +22,8 @@ using namespace std::chrono_literals;
 
 constexpr clock::duration linger_time = 1s;
 constexpr clock::duration sends_again_after = 10ms;
+constexpr clock::duration looks_first_after = 1ms;
+constexpr clock::duration looks_again_after = 10ms;
 constexpr std::chrono::milliseconds abandoned_time = 30s;
 /// The rest of a frame of which so much is missing is read to where it is kept. That takes no
 /// handles along, and needs none: those of a frame come with its first byte.
@@ -47,7 +50,9 @@ std::vector<std::byte> greeting_of(const wire_limits& ours) {
 
 /// Of calls as many as have a number.
 amounts most_of(const connection_options& options) {
-    return amounts{options.memory_max(), no_limit, options.handles_held_max()};
+    amounts most{options.memory_max(), no_limit, options.handles_held_max()};
+    most.given = options.handles_given_max();
+    return most;
 }
 
 /// The bytes with their handles, of which the peer gets duplicates. Where too many of this user's
@@ -236,6 +241,39 @@ fault connection_state::handles_fault(std::string_view of, std::size_t count) co
     }
     if (!options_->name().empty()) text += ": " + options_->name();
     return fault(status::failed_precondition, text).ran(false, true);
+}
+
+bool connection_state::has_room_for_handles() noexcept {
+    if (account_->left(resource::given) > 0) return true;
+    if (given_ != nullptr) given_->collect();
+    if (account_->left(resource::given) > 0) return true;
+    if (given_handles* all = given_by_all()) all->collect();
+    return account_->left(resource::given) > 0;
+}
+
+task<result<scoped_lock>> connection_state::until_may_give() {
+    auto turn = co_await giving_.lock();
+    if (!turn) co_return turn.error();
+    clock::duration pause = looks_first_after;
+    while (!has_room_for_handles()) {
+        const auto stopped = co_await sleep_for(pause);
+        if (stopped) co_return stopped;
+        if (is_over()) co_return errc::closed;
+        pause = std::min(2 * pause, looks_again_after);
+    }
+    co_return turn;
+}
+
+std::size_t connection_state::charge_given(std::size_t handles) noexcept {
+    const io_handle* over = stream_.inside().sink_handle();
+    if (over == nullptr || is_over()) return 0;
+    if (given_ == nullptr) {
+        given_.reset(new (std::nothrow) given_of_connection(over->owned(), output_, account_));
+        if (given_ == nullptr) return 0;
+        if (given_handles* all = given_by_all()) all->add(*given_);
+    }
+    account_->add(resource::given, handles);
+    return handles;
 }
 
 clock::time_point connection_state::begin_run() const noexcept {
@@ -524,7 +562,8 @@ task<void> connection_state::write_output() {
         while (!output_.next().empty()) {
             const auto sent = co_await within(options_->progress_within(), write_some());
             if (!sent) co_return writing_failed(sent.error());
-            output_.sent(*sent);
+            const std::size_t given = output_.sent(*sent);
+            if (given > 0 && !down_) given_->sent(given);
             counters_.bytes_sent += *sent;
             make_room_known();
         }
@@ -613,10 +652,23 @@ void connection_state::go_down(goaway_reason reason, std::string_view text) noex
     const bool was_ending = ending_;
     down_ = true;
     if (!was_ending) stop_calls();
-    stream_.close();
+    close_stream();
     tasks_.request_stop();
     down_event_.set();
     if (link_ != nullptr) link_->went_down(said_or_not([&] { return why_->text; }));
+}
+
+/// The peer may still read what was sent, so what that brings along stays charged to its user.
+void connection_state::close_stream() noexcept {
+    given_handles* all = given_by_all();
+    if (given_ == nullptr || all == nullptr) {
+        given_.reset();
+        return stream_.close();
+    }
+    auto kept = current_kernel().duplicate(stream_.inside().sink_handle()->owned());
+    stream_.close();
+    given_->ended(kept ? std::move(*kept) : unique_fd());
+    all->leave(std::move(given_));
 }
 
 std::shared_ptr<peer_link> connection_state::link() {

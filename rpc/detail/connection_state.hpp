@@ -10,6 +10,7 @@
 #include <conduit/rpc/connection.hpp>
 #include <conduit/rpc/detail/call_statistics.hpp>
 #include <conduit/rpc/detail/connection_terms.hpp>
+#include <conduit/rpc/detail/given_handles.hpp>
 #include <conduit/rpc/detail/incoming_call.hpp>
 #include <conduit/rpc/detail/out_buffer.hpp>
 #include <conduit/rpc/detail/outgoing_call.hpp>
@@ -22,6 +23,7 @@
 #include <conduit/rpc/peer_link.hpp>
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/lent_buffer.hpp>
+#include <conduit/runtime/mutex.hpp>
 #include <conduit/runtime/task_group.hpp>
 
 #include <algorithm>
@@ -157,6 +159,17 @@ public:
     }
     std::size_t handles_max() const noexcept;
     bool takes_handles(std::size_t count) const noexcept { return count <= handles_max(); }
+    /// Whether a result may bring handles, or others were not received yet.
+    bool may_give() noexcept { return !giving_.is_locked() && has_room_for_handles(); }
+    /// Waits until then, first come, first served. Nothing tells when a peer reads: it is looked at.
+    task<result<scoped_lock>> until_may_give();
+    /// Handles of a result are to be attached to the output: charged until they were received.
+    /// Yields as how many; none where nobody can say when that is.
+    std::size_t charge_given(std::size_t handles) noexcept;
+    /// They were not attached.
+    void release_given(std::size_t charged) noexcept {
+        account_->give_back(resource::given, charged);
+    }
     /// What is to be thrown where it does not.
     fault handles_fault(std::string_view of, std::size_t count) const;
 
@@ -258,6 +271,12 @@ private:
     /// It is down: everything that waits for it learns so.
     void go_down(goaway_reason reason, std::string_view text) noexcept;
     void stop_calls() noexcept;
+    bool has_room_for_handles() noexcept;
+    void close_stream() noexcept;
+    /// Null where this is no connection of a server.
+    given_handles* given_by_all() const noexcept {
+        return account_->user() != nullptr ? account_->user()->all().given : nullptr;
+    }
     bool may_have_begun(const outgoing_call& call) const noexcept;
     void fill_output();
     void make_room_known() noexcept;
@@ -282,6 +301,8 @@ private:
     wire_limits theirs_;
     frame_reader reader_;
     out_buffer output_;
+    std::unique_ptr<given_of_connection> given_;  // once a result brought a handle
+    mutex giving_;                                // of those that wait to bring some
 
     outgoing_table made_;
     std::uint32_t opened_ = 0;

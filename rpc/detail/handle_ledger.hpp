@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The descriptors that the matchmaker has open for its users, each charged before it is opened: on
-// the way to an address, and in answers that wait in the output of a connection, until they are
-// sent or the connection has ended.
+// the way to an address, and with an answer until that goes out; given_handles.hpp counts them from
+// there.
 //
 //     auto place = ledger.take(uid);
 //     if (!place) throw place.error();                    // "user 1000 has 1024 handles ..."
-//     auto stream = co_await connect_to_announced(...);
-//     ledger.hand_over(std::move(*place), link);          // or it is given back by its destruction
+//     auto stream = co_await connect_to_announced(...);   // given back by its destruction
 
 #pragma once
 
 #include <conduit/rpc/detail/registry_limits.hpp>
 #include <conduit/rpc/detail/user_shares.hpp>
 #include <conduit/rpc/fault.hpp>
-#include <conduit/rpc/peer_link.hpp>
 #include <conduit/runtime/result.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <utility>
 
 namespace conduit::rpc::detail {
@@ -37,24 +33,13 @@ public:
 
     /// Fails with resource_exhausted, and says of what there is how much.
     result<place, fault> take(std::uint32_t uid);
-    /// The handle goes out over `link`, and counts for as long as it waits there.
-    void hand_over(place taken, const std::shared_ptr<peer_link>& link);
 
     /// How many there are now.
-    std::size_t taken();
+    std::size_t taken() const noexcept { return shares_.taken_by_all(registry_resource::handles); }
     std::uint64_t refused() const noexcept { return refused_; }
 
 private:
-    struct sending {
-        std::shared_ptr<peer_link> link;
-        std::uint32_t uid = 0;
-        std::size_t handles = 0;
-    };
-
-    void collect();
-
     user_shares shares_;
-    std::map<const peer_link*, sending> sending_;
     std::uint64_t refused_ = 0;
 };
 

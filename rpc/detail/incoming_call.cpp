@@ -172,12 +172,36 @@ void incoming_call::tell_watches(status code, std::string_view text,
 }
 
 bool incoming_call::is_ready(std::size_t size) {
+    if (!may_give()) [[unlikely]]
+        return false;
     if (outlet_ == nullptr && size <= whole_most(*on_)) [[likely]]
         return on_->has_room();
     return outlet().is_ready(size);
 }
 
+bool incoming_call::may_give() const noexcept {
+    return !method_row_->gives_handles || on_->may_give();
+}
+
+task<result<scoped_lock>> incoming_call::until_may_give() {
+    auto may = co_await within(on_->progress_within(), on_->until_may_give());
+    if (may.error() != errc::timed_out || stop_requested()) co_return may;
+    end_unread(limit::handles_given_max,
+               "its result brings handles, where " + on_->account()->text(resource::given));
+    co_return errc::closed;
+}
+
 task<result<void>> incoming_call::until_ready(std::size_t size) {
+    std::optional<scoped_lock> turn;
+    if (!may_give()) {
+        auto may = co_await until_may_give();
+        if (!may) co_return may.error();
+        turn = std::move(*may);
+    }
+    co_return co_await until_room(size);
+}
+
+task<result<void>> incoming_call::until_room(std::size_t size) {
     if (size <= whole_most(*on_)) co_return co_await outlet().until_ready();
     for (;;) {
         const std::uint64_t before = on_->pieces_sent();
@@ -185,7 +209,8 @@ task<result<void>> incoming_call::until_ready(std::size_t size) {
         if (may.error() != errc::timed_out || stop_requested()) co_return may;
         if (on_->pieces_sent() == before) break;
     }
-    end_unread("a result of " + std::to_string(size) + " bytes waits behind others");
+    end_unread(limit::progress_within,
+               "a result of " + std::to_string(size) + " bytes waits behind others");
     co_return errc::closed;
 }
 
@@ -197,14 +222,15 @@ task<result<void>> incoming_call::until_sent() {
         if (sent.error() != errc::timed_out || stop_requested()) co_return sent;
         if (outlet().pieces_sent() == left) break;
     }
-    end_unread(std::to_string(left.first) + " of " + std::to_string(left.second) +
-               " bytes of the result were taken");
+    end_unread(limit::progress_within, std::to_string(left.first) + " of " +
+                                           std::to_string(left.second) +
+                                           " bytes of the result were taken");
     co_return errc::closed;
 }
 
 /// The peer reads, or the connection would end, but gives no credit.
-void incoming_call::end_unread(const std::string& what) {
-    on_->hit(limit::progress_within);
+void incoming_call::end_unread(limit which, const std::string& what) {
+    on_->hit(which);
     outlet().close();
     fail(fault(status::resource_exhausted,
                std::string(method()) + ": " + what + ", and no more for " +
@@ -274,7 +300,8 @@ bool incoming_call::reply() {
     const std::uint64_t at = on_->output().end() - begun_size_ - times_size - frame_header_size;
     write_end(header_, status::ok, frame_flag::message, begun_size_);
     if (!handles_.empty()) {
-        on_->output().attach(at, std::exchange(handles_, {}));
+        const std::size_t charged = on_->charge_given(handles_.size());
+        on_->output().attach(at, std::exchange(handles_, {}), charged);
     }
     on_->wake_writer();
     return true;

@@ -29,6 +29,7 @@
 #include <conduit/rpc/detail/shared_limits.hpp>
 #include <conduit/rpc/fault.hpp>
 #include <conduit/runtime/clock.hpp>
+#include <conduit/runtime/mutex.hpp>
 #include <conduit/runtime/task.hpp>
 #include <conduit/runtime/task_group.hpp>
 
@@ -95,6 +96,11 @@ public:
     task<result<void>> until_ready(std::size_t size);
     bool is_ready(std::size_t size);
 
+    /// Whether what goes to the caller next may bring handles, where it is of a type that has some;
+    /// and waits until then, likewise. Others wait for theirs until the lock is given up.
+    bool may_give() const noexcept;
+    task<result<scoped_lock>> until_may_give();
+
     /// Where to write the result, all `size` bytes of it, before anything else is sent on the
     /// connection; then reply(). Throws fault(resource_exhausted) beyond the peer's message_max.
     std::byte* begin(std::size_t size);
@@ -148,7 +154,8 @@ private:
     void end_with_fault(const fault& why, std::uint8_t flags);
     bool is_worth_beginning();
     bool ask_interceptors();
-    void end_unread(const std::string& what);
+    task<result<void>> until_room(std::size_t size);
+    void end_unread(limit which, const std::string& what);
     void tell_watches(status code, std::string_view text, clock::time_point now) noexcept;
     void record(status code, std::uint32_t queue_us, std::uint32_t run_us,
                 std::size_t body) noexcept;

@@ -338,7 +338,7 @@ task<connected_instance> matchmaker_service::connect(instance_query query) {
                 made.at = table_.at();
                 made.who = *chosen;
                 made.stream = std::move(*handle);
-                handles_.hand_over(std::move(*place), who.link);
+                call.keep(std::make_shared<handle_ledger::place>(std::move(*place)));
                 co_return made;
             }
             std::erase(there, chosen);

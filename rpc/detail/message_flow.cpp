@@ -41,6 +41,7 @@ bool message_outlet::has_memory_for(std::size_t size) noexcept {
 }
 
 void message_outlet::drop_large() noexcept {
+    if (large_ != nullptr) on_->release_given(large_->charged);
     large_.reset();
     if (charged_ != 0) on_->release_large(std::exchange(charged_, 0));
 }
@@ -73,9 +74,13 @@ void message_outlet::send(bool last) {
         throw refused;
     }
     bytes_sent_ += begun_size_;
+    const bool answers = (stream_ & receivers_stream) != 0;
+    const std::size_t charged =
+        answers && !handles_.empty() ? on_->charge_given(handles_.size()) : 0;
     if (large_ != nullptr) {
         large_->last = last;
         large_->handles = std::exchange(handles_, {});
+        large_->charged = charged;
         on_->add_large(*this);
         return;
     }
@@ -83,8 +88,8 @@ void message_outlet::send(bool last) {
     const std::uint8_t fin = last ? frame_flag::fin : std::uint8_t{0};
     credit_ -= cost;
     write_header(header_, begun_size_, static_cast<std::uint8_t>(frame_flag::message | fin),
-                 on_->output().end() - begun_size_ - frame_header_size,
-                 std::exchange(handles_, {}));
+                 on_->output().end() - begun_size_ - frame_header_size, std::exchange(handles_, {}),
+                 charged);
     on_->wake_writer();
 }
 
@@ -97,7 +102,8 @@ void message_outlet::take_back() noexcept {
 }
 
 void message_outlet::write_header(std::byte* at, std::size_t size, std::uint8_t flags,
-                                  std::uint64_t position, std::vector<unique_fd> handles) {
+                                  std::uint64_t position, std::vector<unique_fd> handles,
+                                  std::size_t charged) {
     frame_header header;
     header.length = static_cast<std::uint32_t>(size);
     header.type = frame_type::data;
@@ -105,7 +111,7 @@ void message_outlet::write_header(std::byte* at, std::size_t size, std::uint8_t 
     header.handles = static_cast<std::uint16_t>(handles.size());
     header.stream = stream_;
     put_header(at, header);
-    if (!handles.empty()) on_->output().attach(position, std::move(handles));
+    if (!handles.empty()) on_->output().attach(position, std::move(handles), charged);
 }
 
 void message_outlet::send_piece() {
@@ -130,7 +136,8 @@ void message_outlet::send_piece() {
     if (!ends) flags |= frame_flag::more;
     if (ends && large_->last) flags |= frame_flag::fin;
     write_header(at, before + piece, flags, position,
-                 ends ? std::move(large_->handles) : std::vector<unique_fd>());
+                 ends ? std::move(large_->handles) : std::vector<unique_fd>(),
+                 ends ? std::exchange(large_->charged, 0) : 0);
     if (!ends) return;
     drop_large();
     unlink();
@@ -150,7 +157,7 @@ void message_outlet::finish() {
         return;
     }
     const std::uint64_t position = on_->output().end();
-    write_header(on_->output().append(frame_header_size), 0, frame_flag::fin, position, {});
+    write_header(on_->output().append(frame_header_size), 0, frame_flag::fin, position, {}, 0);
     on_->wake_writer();
 }
 

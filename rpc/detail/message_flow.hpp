@@ -59,6 +59,7 @@ struct large_message {
     std::size_t sent = 0;
     bool last = false;
     std::vector<unique_fd> handles;  // with the last piece
+    std::size_t charged = 0;         // for those
 };
 
 /// Sends the messages of a call. One task at a time; belongs to its call, which outlives it.
@@ -117,7 +118,7 @@ private:
     friend class wait_operation;
 
     void write_header(std::byte* at, std::size_t size, std::uint8_t flags, std::uint64_t position,
-                      std::vector<unique_fd> handles);
+                      std::vector<unique_fd> handles, std::size_t charged);
     bool is_large(std::size_t size) const noexcept;
     bool has_memory_for(std::size_t size) noexcept;
     void drop_large() noexcept;

@@ -24,9 +24,10 @@ void out_buffer::undo(std::uint64_t position) noexcept {
     size_ = static_cast<std::size_t>(position - loaded_end_);
 }
 
-void out_buffer::attach(std::uint64_t position, std::vector<unique_fd> handles) {
+void out_buffer::attach(std::uint64_t position, std::vector<unique_fd> handles,
+                        std::size_t charged) {
     if (!attached_) attached_ = std::make_unique<std::deque<attached>>();
-    attached_->push_back(attached{position, std::move(handles)});
+    attached_->push_back(attached{position, std::move(handles), charged});
 }
 
 void out_buffer::load() noexcept {
@@ -53,19 +54,21 @@ std::span<const unique_fd> out_buffer::handles() const noexcept {
     return attached_->front().handles;
 }
 
-std::size_t out_buffer::handles_queued() const noexcept {
-    if (attached_ == nullptr) return 0;
+std::size_t out_buffer::charged() const noexcept {
     std::size_t all = 0;
-    for (const attached& each : *attached_) all += each.handles.size();
+    if (attached_ == nullptr) return all;
+    for (const attached& each : *attached_) all += each.charged;
     return all;
 }
 
-void out_buffer::sent(std::size_t bytes) noexcept {
+std::size_t out_buffer::sent(std::size_t bytes) noexcept {
     const bool with_handles = bytes > 0 && !handles().empty();
     left_ = left_.subspan(bytes);
-    if (!with_handles) return;
+    if (!with_handles) return 0;
+    const std::size_t charged = attached_->front().charged;
     attached_->pop_front();
     if (attached_->empty()) attached_.reset();
+    return charged;
 }
 
 void out_buffer::rest() noexcept {

@@ -64,7 +64,8 @@ public:
     void undo(std::uint64_t position) noexcept;
 
     /// The handles go with the byte at `position`, which begins a write of its own. Appended last.
-    void attach(std::uint64_t position, std::vector<unique_fd> handles);
+    /// `charged` is what they were charged as, to be told when they leave.
+    void attach(std::uint64_t position, std::vector<unique_fd> handles, std::size_t charged);
 
     /// How many bytes were appended so far, and how many of them were sent.
     std::uint64_t end() const noexcept { return loaded_end_ + size_; }
@@ -83,10 +84,10 @@ public:
     std::span<const std::byte> next() const noexcept;
     /// The handles that go with the first of them.
     std::span<const unique_fd> handles() const noexcept;
-    /// How many wait to be sent.
-    std::size_t handles_queued() const noexcept;
-    /// So many of next() were sent; the handles with them.
-    void sent(std::size_t bytes) noexcept;
+    /// Of those that wait to be sent, what they were charged as.
+    std::size_t charged() const noexcept;
+    /// So many of next() were sent; the handles with them, of which it yields the charge.
+    std::size_t sent(std::size_t bytes) noexcept;
 
     /// Gives the memory back; when nothing is to be sent.
     void rest() noexcept;
@@ -95,6 +96,7 @@ private:
     struct attached {
         std::uint64_t position;
         std::vector<unique_fd> handles;
+        std::size_t charged;
     };
     static constexpr std::size_t least_room = 512;
 

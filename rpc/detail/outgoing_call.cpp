@@ -177,7 +177,7 @@ void outgoing_call::launch() {
         header.length = static_cast<std::uint32_t>(out.end() - begun_at_ - frame_header_size);
         header.handles = static_cast<std::uint16_t>(handles_.size());
         write_preamble(put_header(header_, header));
-        if (!handles_.empty()) out.attach(begun_at_, std::exchange(handles_, {}));
+        if (!handles_.empty()) out.attach(begun_at_, std::exchange(handles_, {}), 0);
         end_of_open_ = out.end();
     }
     if (names_) on_->alias_sent(*method_);

@@ -59,6 +59,13 @@ task<void> turn_away(task<result<any_stream>> opening, std::string why, goaway_r
     }
 }
 
+/// Of long results as much as of memory.
+amounts most_of(const server_options& options) {
+    amounts most{options.memory_max(), options.calls_max(), options.handles_held_max()};
+    most.given = options.handles_given_max();
+    return most;
+}
+
 }  // namespace
 
 /// The end of a session, whichever way it comes.
@@ -79,9 +86,7 @@ server_state::server_state(server_options options, std::shared_ptr<server_team> 
                            std::size_t index)
     : options_(std::move(options)),
       each_(std::make_shared<const connection_options>(options_.each())),
-      limits_(std::make_shared<shared_limits>(
-          amounts{options_.memory_max(), options_.calls_max(), options_.handles_held_max()},
-          options_.queue_target())),
+      limits_(std::make_shared<shared_limits>(most_of(options_), options_.queue_target())),
       gate_(options_.turn_time(), &limits_->queue),
       describes_(offers_),
       statistics_(std::make_unique<call_statistics>()),
@@ -92,12 +97,16 @@ server_state::server_state(server_options options, std::shared_ptr<server_team> 
       connections_(scheduler::current().guests().group_context()),
       listeners_(scheduler::current().guests().group_context()) {
     if (options_.turn_time() > clock::duration::zero()) limits_->gate = &gate_;
+    limits_->given = &given_;
     add(row_of<describer>(), &describes_);
     add(row_of<health>(), &health_);
     add(row_of<rpc::stats>(), &stats_);
 }
 
-server_state::~server_state() { limits_->gate = nullptr; }
+server_state::~server_state() {
+    limits_->gate = nullptr;
+    limits_->given = nullptr;
+}
 
 void server_state::add(const interface_row& row, void* object) {
     CONDUIT_ASSERT(!begun_, "everything is offered before a server listens or serves");

@@ -13,6 +13,7 @@
 #include <conduit/rpc/connection.hpp>
 #include <conduit/rpc/describe.hpp>
 #include <conduit/rpc/detail/call_statistics.hpp>
+#include <conduit/rpc/detail/given_handles.hpp>
 #include <conduit/rpc/detail/log_limit.hpp>
 #include <conduit/rpc/detail/server_places.hpp>
 #include <conduit/rpc/detail/server_team.hpp>
@@ -152,6 +153,7 @@ private:
     std::shared_ptr<const connection_options> each_;
     std::shared_ptr<shared_limits> limits_;  // of all connections together
     fair_gate gate_;
+    given_handles given_;
     service_table offers_;
     describe_service describes_;
     health_service health_;

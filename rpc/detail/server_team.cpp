@@ -20,6 +20,7 @@ server_options shares_of(server_options options, std::size_t workers) {
     options.calls_max(share_of(options.calls_max(), workers));
     options.memory_max(share_of(options.memory_max(), workers));
     options.handles_held_max(share_of(options.handles_held_max(), workers));
+    options.handles_given_max(share_of(options.handles_given_max(), workers));
     return options;
 }
 

@@ -9,14 +9,21 @@ std::string words_for(resource what) {
         case resource::memory: return " bytes are in use";
         case resource::calls: return " calls are under way";
         case resource::handles: return " open handles are held";
-        case resource::results: break;
+        case resource::results: return " bytes of results are held";
+        case resource::given: break;
     }
-    return " bytes of results are held";
+    return " open handles were given and are not received";
 }
 
 std::string name_of_limit(resource what) {
-    if (what == resource::memory || what == resource::results) return "memory_max";
-    return what == resource::calls ? "calls_max" : "handles_held_max";
+    switch (what) {
+        case resource::memory: return "memory_max";
+        case resource::calls: return "calls_max";
+        case resource::handles: return "handles_held_max";
+        case resource::results: return "memory_max";
+        case resource::given: break;
+    }
+    return "handles_given_max";
 }
 
 std::string so_many(std::size_t taken, std::size_t most, resource what) {
@@ -45,8 +52,8 @@ user_account::~user_account() {
 
 limits_account::~limits_account() {
     if (user_ == nullptr) return;
-    for (const resource each :
-         {resource::memory, resource::calls, resource::handles, resource::results}) {
+    for (const resource each : {resource::memory, resource::calls, resource::handles,
+                                resource::results, resource::given}) {
         user_->remove(each, taken_.of(each));
     }
 }

@@ -25,9 +25,9 @@
 
 namespace conduit::rpc::detail {
 
-/// What is counted: bytes of what came, calls under way, open handles that came, and bytes of long
-/// results until they have left.
-enum class resource : std::uint8_t { memory, calls, handles, results };
+/// What is counted: bytes of what came, calls under way, open handles that came, bytes of long
+/// results until they have left, and open handles with results until they were received.
+enum class resource : std::uint8_t { memory, calls, handles, results, given };
 
 /// So much of each resource.
 struct amounts {
@@ -35,21 +35,24 @@ struct amounts {
     std::size_t calls = 0;
     std::size_t handles = 0;
     std::size_t results = memory;  // unless said, as much again
+    std::size_t given = handles;   // likewise
 
     std::size_t& of(resource what) noexcept {
         switch (what) {
             case resource::memory: return memory;
             case resource::calls: return calls;
             case resource::handles: return handles;
-            case resource::results: break;
+            case resource::results: return results;
+            case resource::given: break;
         }
-        return results;
+        return given;
     }
     std::size_t of(resource what) const noexcept { return amounts(*this).of(what); }
 };
 
 inline constexpr std::size_t no_limit = ~std::size_t{0};
 
+class given_handles;
 class user_account;
 
 /// What all connections of a server may take. A user may take half of what the others leave, so
@@ -72,7 +75,8 @@ public:
 
     /// Of the calls of all connections.
     queue_guard queue;
-    fair_gate* gate = nullptr;  // the server's, which has one
+    fair_gate* gate = nullptr;       // the server's, which has one
+    given_handles* given = nullptr;  // likewise
 
 private:
     friend class user_account;

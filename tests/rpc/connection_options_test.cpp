@@ -18,6 +18,7 @@ TEST_CASE("a connection is bounded unless told otherwise", "[rpc][connection_opt
                           .output_max(60'000)
                           .handles_max(1)
                           .handles_held_max(2)
+                          .handles_given_max(9)
                           .handles(handle_policy().only(handle_type::pipe))
                           .keep_alive(10ms)
                           .greeting_within(20ms)
@@ -27,6 +28,7 @@ TEST_CASE("a connection is bounded unless told otherwise", "[rpc][connection_opt
     REQUIRE(usual.message_max() == 4 * 1024 * 1024);
     REQUIRE(usual.handles_max() == 16);
     REQUIRE(usual.handles_held_max() == 64);
+    REQUIRE(usual.handles_given_max() == 64);
     REQUIRE(usual.progress_within() == 30s);
     REQUIRE(usual.serving().empty());
     REQUIRE(usual.calling().empty());
@@ -40,6 +42,7 @@ TEST_CASE("a connection is bounded unless told otherwise", "[rpc][connection_opt
     REQUIRE(told.output_max() == 60'000);
     REQUIRE(told.handles_max() == 1);
     REQUIRE(told.handles_held_max() == 2);
+    REQUIRE(told.handles_given_max() == 9);
     REQUIRE(told.progress_within() == 30ms);
     REQUIRE_FALSE(told.handles().allows(handle_type::file));
     REQUIRE(told.keep_alive() == 10ms);

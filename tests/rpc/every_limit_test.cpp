@@ -55,12 +55,13 @@ public:
     virtual conduit::task<void> spin(std::uint32_t microseconds) = 0;
     virtual conduit::task<void> take(std::vector<std::string> words) = 0;
     virtual conduit::task<void> keep(std::vector<conduit::unique_fd> files) = 0;
+    virtual conduit::task<conduit::unique_fd> give() = 0;
     virtual conduit::task<void> dig(nest what) = 0;
     virtual conduit::task<void> count(std::vector<std::optional<std::uint8_t>> grains) = 0;
     virtual conduit::task<void> index(std::unordered_set<std::uint64_t> keys) = 0;
     virtual conduit::task<void> drop(conduit::stream<nest> nests) = 0;
 };
-CONDUIT_INTERFACE(spender, "test.spender", hold, spin, take, keep, dig, count, index, drop)
+CONDUIT_INTERFACE(spender, "test.spender", hold, spin, take, keep, give, dig, count, index, drop)
 
 }  // namespace every_limit_test
 
@@ -83,6 +84,9 @@ public:
     }
     task<void> take(std::vector<std::string> /*words*/) override { co_return; }
     task<void> keep(std::vector<unique_fd> /*files*/) override { co_return; }
+    task<unique_fd> give() override {
+        co_return unique_fd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+    }
     task<void> dig(nest /*what*/) override { co_return; }
     task<void> count(std::vector<std::optional<std::uint8_t>> /*grains*/) override { co_return; }
     task<void> index(std::unordered_set<std::uint64_t> /*keys*/) override { co_return; }
@@ -255,6 +259,18 @@ task<std::string> too_many_handles_held(tripped& with) {
     co_await peer.send_with(std::move(sent), open_files(2));
     co_await peer.until_ends(1);
     co_return last_answer(peer);
+}
+
+/// To one that does not read before the second answer has failed.
+task<std::string> too_many_handles_given(tripped& with) {
+    auto ends = make_unix_pair().value();
+    with.server.serve(any_stream(std::move(ends.first)));
+    const bytes sent = joined({greeting(16), call(0, "test.spender/give"), call(1, "")});
+    auto written = co_await write_all(ends.second, sent);
+    co_await with.until_hit(limit::handles_given_max);
+    raw_peer peer{any_stream(std::move(ends.second))};
+    co_await peer.until_ends(2);
+    co_return written ? last_answer(peer) : std::string("not sent");
 }
 
 task<std::string> too_long_arguments(tripped& with) { return too_much_memory(with); }
@@ -536,6 +552,11 @@ std::vector<tripping> limits_on_use() {
          each(link().handles_held_max(1)),
          &too_many_handles_held,
          {"2 more handles: 0 of 1 open handles are held (handles_held_max)"}},
+        {limit::handles_given_max,
+         each(link().handles_given_max(1).progress_within(20ms)),
+         &too_many_handles_given,
+         {"test.spender/give: its result brings handles, where 1 of 1 open handles were given and "
+          "are not received (handles_given_max), and no more for 20 ms (progress_within)"}},
         {limit::output_max,
          each(link().output_max(65'536)),
          &too_much_output,

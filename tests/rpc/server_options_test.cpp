@@ -21,6 +21,7 @@ TEST_CASE("a server is for its own user, and bounded, unless told", "[rpc][serve
                           .calls_max(4)
                           .memory_max(5)
                           .handles_held_max(6)
+                          .handles_given_max(7)
                           .queue_target(7ms)
                           .turn_time(8us)
                           .socket_mode(0660)
@@ -32,6 +33,7 @@ TEST_CASE("a server is for its own user, and bounded, unless told", "[rpc][serve
                           .each(rpc::connection_options().message_max(100'000));
     REQUIRE(usual.strangers_max() == 64);
     REQUIRE(usual.handles_held_max() == 256);
+    REQUIRE(usual.handles_given_max() == 256);
     REQUIRE(usual.queue_target() == 50ms);
     REQUIRE(usual.turn_time() == 50us);
     REQUIRE(usual.socket_mode() == 0600);
@@ -45,6 +47,7 @@ TEST_CASE("a server is for its own user, and bounded, unless told", "[rpc][serve
     REQUIRE(told.calls_max() == 4);
     REQUIRE(told.memory_max() == 5);
     REQUIRE(told.handles_held_max() == 6);
+    REQUIRE(told.handles_given_max() == 7);
     REQUIRE(told.queue_target() == 7ms);
     REQUIRE(told.turn_time() == 8us);
     REQUIRE(told.socket_mode() == 0660);

@@ -293,17 +293,17 @@ CO_TEST_CASE("what a peer has not read is known, also of a connection that was c
     auto sent = co_await pair.out.write_some(bytes_of("eight of"));
     const std::size_t unread = here.unread_by_peer(kept).value();
     pair.out.close();
-    std::array<std::byte, 5> half{};
-    auto first = co_await pair.in.read_some(half);
+    std::array<std::byte, 1> one{};
+    auto first = co_await pair.in.read_some(one);
     const std::size_t partly = here.unread_by_peer(kept).value();
     auto rest = co_await read_to_end(pair.in);
     const std::size_t after = here.unread_by_peer(kept).value();
     REQUIRE(before == 0);
     REQUIRE(sent.value() == 8);
     REQUIRE(unread >= 8);
-    REQUIRE(first.value() == 5);
-    REQUIRE(partly >= 3);
-    REQUIRE(rest == 3);
+    REQUIRE(first.value() == 1);
+    REQUIRE(partly >= 7);
+    REQUIRE(rest == 7);
     REQUIRE(after == 0);
 }
 

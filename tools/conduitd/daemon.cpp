@@ -51,7 +51,11 @@ rpc::server_options served_to(bool everybody, const descriptor_shares& shares) {
     rpc::server_options options;
     options.connections_max(shares.connections)
         .connections_per_user_max(shares.connections_per_user)
-        .strangers_max(256);
+        .strangers_max(256)
+        .handles_given_max(shares.handles);
+    rpc::connection_options each;
+    each.handles_given_max(static_cast<std::uint32_t>(shares.handles_per_user));
+    options.each(std::move(each));
     if (everybody) options.clients(allowed_users().allow_any()).socket_mode(0666);
     return options;
 }
@@ -267,7 +271,7 @@ descriptor_shares shares_of(std::size_t descriptors, bool everybody) noexcept {
     made.connections = std::clamp<std::size_t>(descriptors / 3, 1, 65'536);
     made.connections_per_user =
         std::clamp<std::size_t>(everybody ? made.connections / 4 : made.connections, 1, 16'384);
-    made.handles = std::clamp<std::size_t>(descriptors / 4, 1, 8192);
+    made.handles = std::clamp<std::size_t>(descriptors / 8, 1, 8192);
     made.handles_per_user =
         std::clamp<std::size_t>(everybody ? made.handles / 4 : made.handles, 1, 1024);
     return made;

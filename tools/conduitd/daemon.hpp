@@ -40,12 +40,12 @@ task<int> serve(options given);
 struct descriptor_shares {
     std::size_t connections = 0;
     std::size_t connections_per_user = 0;
-    std::size_t handles = 0;  // of matchmaker_options::handles_max()
+    std::size_t handles = 0;  // that are open, and as many that are sent and not received
     std::size_t handles_per_user = 0;
 };
 
 /// Of a limit of so many: a connection is one, and where something was announced over it another
-/// one; a quarter is for handles. Of these a user has a quarter, unless there is only one.
+/// one; a quarter is for handles, half of it until they are sent. Of these a user has a quarter, unless there is only one.
 descriptor_shares shares_of(std::size_t descriptors, bool everybody) noexcept;
 
 /// Allows itself as many descriptors as it may have: each client is one, and its process another.

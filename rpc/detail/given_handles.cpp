@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <conduit/rpc/detail/given_handles.hpp>
+
+#include <conduit/runtime/backend/kernel.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace conduit::rpc::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr clock::duration collected_every = 10ms;
+
+}  // namespace
+
+void given_of_connection::sent(std::size_t handles) noexcept {
+    group& with = older_.handles == 0 ? older_ : newer_;
+    with.handles += handles;
+    with.end = output_->sent();
+}
+
+/// What is in the kernel takes at least as much memory as it has bytes.
+std::uint64_t given_of_connection::read_up_to() const noexcept {
+    const auto unread = current_kernel().unread_by_peer(*socket_);
+    if (!unread) return 0;
+    if (output_ == nullptr) return *unread == 0 ? UINT64_MAX : 0;
+    return output_->sent() - std::min<std::uint64_t>(output_->sent(), *unread);
+}
+
+void given_of_connection::collect() noexcept {
+    if (unread() == 0) return;
+    const std::uint64_t read = read_up_to();
+    while (older_.handles > 0 && older_.end <= read) {
+        account_->give_back(resource::given, older_.handles);
+        older_ = std::exchange(newer_, group());
+    }
+    if (unread() == 0) kept_.reset();
+}
+
+void given_of_connection::ended(unique_fd socket) noexcept {
+    // What waited to be sent may have been on its way.
+    older_.handles = unread() + output_->charged();
+    older_.end = 1;
+    newer_ = group();
+    output_ = nullptr;
+    kept_ = std::move(socket);
+    socket_ = &kept_;
+    if (kept_) return collect();
+    account_->give_back(resource::given, std::exchange(older_.handles, 0));
+}
+
+given_handles::~given_handles() {
+    while (!left_.empty()) delete &left_.pop_front();
+}
+
+void given_handles::leave(std::unique_ptr<given_of_connection> one) noexcept {
+    if (one->unread() > 0) left_.push_back(*one.release());
+}
+
+void given_handles::collect() noexcept {
+    const clock::time_point now = clock::now();
+    if (now - collected_every < collected_) return;
+    collected_ = now;
+    for (given_of_connection& each : open_) each.collect();
+    intrusive_list<given_of_connection, among_given> all;
+    all.take_all(left_);
+    while (!all.empty()) {
+        std::unique_ptr<given_of_connection> one(&all.pop_front());
+        one->collect();
+        leave(std::move(one));
+    }
+}
+
+}  // namespace conduit::rpc::detail
