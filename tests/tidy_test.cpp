@@ -210,6 +210,8 @@ TEST_CASE("banned calls are named with their replacement", "[tidy]") {
         {"random_device", "std::random_device d;"},
         {"system_clock::now", "auto t = std::chrono::system_clock::now();"},
         {"steady_clock::now", "auto t = std::chrono::steady_clock::now();"},
+        {"std::time", "auto t = std::time(nullptr);"},
+        {"CLOCK_REALTIME", "int which = CLOCK_REALTIME;"},
         {"getenv", "auto x = std::getenv(\"HOME\");"},
         {"errno", "if (errno == 4) {}"},
         {"reinterpret_cast", "auto p = reinterpret_cast<char*>(q);"},
@@ -227,6 +229,8 @@ TEST_CASE("banned calls are named with their replacement", "[tidy]") {
     expect("using-namespace", 3, "tests/a.hpp", header_head + "using namespace std;\n");
     expect("this_thread::sleep_for", 2, "tests/a.cpp", body("std::this_thread::sleep_for(1ms);"));
     expect("fixed-path", 2, "tests/a.cpp", body("open(\"/tmp/socket\");"));
+    expect("CLOCK_REALTIME", 2, "runtime/backend/a.cpp",
+           body("clock_gettime(CLOCK_REALTIME, &t);"));
 
     expect_clean("runtime/a.cpp", body("std::chrono::steady_clock::time_point t;"));
     expect_clean("runtime/a.cpp", body("scope.exit(1); conduit::exit(2); log(\"errno\");"));
@@ -234,6 +238,7 @@ TEST_CASE("banned calls are named with their replacement", "[tidy]") {
     expect_clean("runtime/a.cpp", body("list.detach(); ::new (p) int; ::strnlen(s, 1);"));
     expect_clean("runtime/error.cpp", body("auto e = errno;"));
     expect_clean("runtime/backend/a.cpp", body("auto n = ::read(fd, p, 1); auto e = errno;"));
+    expect_clean("runtime/backend/a.cpp", body("clock_gettime(CLOCK_MONOTONIC, &t);"));
     expect_clean("runtime/log.cpp", body("std::cerr << text;"));
     expect_clean("tests/a.cpp", body("auto t = std::chrono::steady_clock::now();"));
 }

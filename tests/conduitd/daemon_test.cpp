@@ -11,17 +11,14 @@
 #include "../support/matchmaker_place.hpp"
 #include "../support/queries.hpp"
 #include "../support/temp_dir.hpp"
+#include "daemon_place.hpp"
 
 #include <conduit/channels/pipe.hpp>
 #include <conduit/channels/stream.hpp>
-#include <conduit/channels/unix_datagram.hpp>
 #include <conduit/channels/unix_listener.hpp>
 #include <conduit/channels/unix_stream.hpp>
 #include <conduit/rpc/try_call.hpp>
-#include <conduit/runtime/backend/kernel.hpp>
-#include <conduit/runtime/io_handle.hpp>
 #include <conduit/runtime/run.hpp>
-#include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/when_any.hpp>
 
 #include <sys/stat.h>
@@ -39,72 +36,11 @@
 #include <vector>
 
 using namespace conduit;
+using test::daemon_place;
+using test::exit_code_of;
+using test::until_ended;
 
 namespace {
-
-std::string own_backend() { return std::string(scheduler::current().backend_name()); }
-
-/// Waits for the end of a child, and leaves it to be reaped. A stopped wait ends before.
-task<> until_ended(test::child_process& child) {
-    auto copy = current_kernel().duplicate_native(child.handle().native().value()).value();
-    auto handle = io_handle::attach(std::move(copy)).value();
-    static_cast<void>(co_await handle.readable());
-}
-
-task<int> exit_code_of(test::child_process& child) {
-    co_await until_ended(child);
-    co_return child.wait().code;
-}
-
-/// A place for daemons, and for what they tell a service manager.
-class daemon_place {
-public:
-    daemon_place() : told_(unix_datagram::bind(folder.path("notify")).value()) {}
-
-    test::child_process start(std::vector<std::string> arguments = {}) const {
-        return test::child_process(command(arguments));
-    }
-
-    /// With a standard error that nobody reads any more.
-    test::child_process start_unread(std::vector<std::string> arguments) const {
-        std::vector<std::string> program = {
-            "/bin/sh", "-c", R"(mkfifo "$0" && exec 3<>"$0" 2>"$0" && exec 3>&- && exec "$@")",
-            folder.path("log")};
-        const std::vector<std::string> daemon = command(arguments);
-        program.insert(program.end(), daemon.begin(), daemon.end());
-        return test::child_process(program);
-    }
-
-    /// Waits for the next that is told: its first word, "READY=1".
-    task<std::string> next_word() {
-        std::array<std::byte, 512> room{};
-        auto came = co_await told_.receive(std::span(room));
-        std::string text;
-        for (const std::byte each : std::span(room).first(came.value().bytes)) {
-            text.push_back(std::to_integer<char>(each));
-        }
-        co_return text.substr(0, text.find('\n'));
-    }
-
-    std::string where() const { return "unix:" + folder.path("matchmaker.sock"); }
-
-    const test::temp_dir folder;
-
-private:
-    std::vector<std::string> command(const std::vector<std::string>& arguments) const {
-        std::vector<std::string> program = {"/usr/bin/env",
-                                            "NOTIFY_SOCKET=" + folder.path("notify"),
-                                            "CONDUIT_BACKEND=" + own_backend(),
-                                            CONDUITD,
-                                            "--quiet",
-                                            "--listen",
-                                            where()};
-        program.insert(program.end(), arguments.begin(), arguments.end());
-        return program;
-    }
-
-    unix_datagram told_;
-};
 
 void write_file(const std::string& path, std::string_view text) {
     std::ofstream(path) << text;

@@ -19,6 +19,9 @@ bool above_seam(const source& file) {
 bool above_seam_and_errors(const source& file) {
     return above_seam(file) && file.path != "runtime/error.cpp";
 }
+bool outside_wall_clock(const source& file) {
+    return file.path != "tests/support/preloaded_wall_clock.cpp";
+}
 bool outside_output(const source& file) {
     return file.is_library() && file.path != "runtime/log.cpp" && file.path != "runtime/assert.cpp";
 }
@@ -38,7 +41,9 @@ constexpr std::string_view no_clock = "the time comes from the scheduler, so tha
 constexpr std::string_view no_env = "only runtime/backend/ reads the environment";
 constexpr std::string_view no_bounds = "this cannot know the room there is: use std::string or fmt";
 
-constexpr std::array<banned, 37> list = {{
+constexpr std::string_view no_wall_clock = "a wall clock jumps: use a monotonic one";
+
+constexpr std::array<banned, 43> list = {{
     {"this_thread::sleep_for", anywhere, no_sleep},
     {"this_thread::sleep_until", anywhere, no_sleep},
     {"usleep", anywhere, no_sleep},
@@ -52,7 +57,13 @@ constexpr std::array<banned, 37> list = {{
     {"rand", anywhere, no_rand},
     {"srand", anywhere, no_rand},
     {"random_device", above_seam, no_rand},
-    {"system_clock::now", anywhere, "a wall clock jumps: use a monotonic one"},
+    {"system_clock::now", anywhere, no_wall_clock},
+    {"std::time", in_layers_and_tools, no_wall_clock},
+    {"timespec_get", anywhere, no_wall_clock},
+    {"last_write_time", anywhere, no_wall_clock},
+    {"CLOCK_REALTIME", outside_wall_clock, no_wall_clock},
+    {"CLOCK_REALTIME_COARSE", outside_wall_clock, no_wall_clock},
+    {"CLOCK_TAI", outside_wall_clock, no_wall_clock},
     {"steady_clock::now", above_seam, no_clock},
     {"high_resolution_clock", anywhere, "say which clock: std::chrono::steady_clock"},
     {"getenv", above_seam, no_env},
@@ -75,7 +86,7 @@ constexpr std::array<banned, 37> list = {{
     {"assert", in_layers_and_tools,
      "write CONDUIT_ASSERT(condition, \"sentence\"): it stays in "
      "every build"},
-    {"gettimeofday", anywhere, "a wall clock jumps: use a monotonic one"},
+    {"gettimeofday", anywhere, no_wall_clock},
     {"volatile", in_library, "volatile orders nothing: use std::atomic"},
     {"tmpnam", anywhere, "a race: make a folder of your own"},
 }};
@@ -139,7 +150,8 @@ private:
             return false;
         }
         const bool whole = name.ends_with("_cast") || name == "volatile" || name == "errno" ||
-                           name == "random_device" || name == "high_resolution_clock";
+                           name == "random_device" || name == "high_resolution_clock" ||
+                           name.starts_with("CLOCK_");
         return whole || (text(at + 1) == "(" && !is_declared(at));
     }
 
