@@ -343,6 +343,54 @@ CO_TEST_CASE("conduit finds what was announced at a real matchmaker", "[tools][m
     CHECK(nobody == program_end{3, "", "conduit: nobody offers " + name + "\n"});
 }
 
+CO_TEST_CASE("a word that can be no name makes a wrong command line", "[tools][matchmaker]") {
+    const test::temp_dir folder;
+    rpc::matchmaker_server matchmaker;
+    co_await matchmaker.start();
+    const std::string where = "unix:" + folder.path("m");
+    co_await matchmaker.server().listen(where);
+    for (const std::string verb :
+         {"list", "lookup", "find", "watch", "describe", "health", "stats"}) {
+        const auto ended = co_await run_conduit(verb, "No Name", "--matchmaker", where);
+        const std::string what = verb == "list" || verb == "watch" ? "a prefix" : "a name";
+        INFO(verb);
+        CHECK(ended == program_end{2, "",
+                                   "conduit: invalid_argument: " + what +
+                                       " consists of a-z, 0-9, '.', '_' and '-', and byte 0 of it "
+                                       "is 0x4e\n"});
+    }
+    const auto waits = co_await run_conduit("find", "No", "--wait", "--matchmaker", where);
+    const auto call = co_await run_conduit("call", "No.add", "1", "--matchmaker", where);
+    const auto tag = co_await run_conduit("find", "demo.x", "--tag", "a b", "--matchmaker", where);
+    CHECK(waits.code == 2);
+    CHECK(call.code == 2);
+    CHECK(tag.code == 2);
+}
+
+CO_TEST_CASE("a word that can be no address makes a wrong command line", "[tools]") {
+    for (const std::string word : {"unix:", "tcp:host", "tcp:host:99999", "other:x.y"}) {
+        for (const std::string verb : {"describe", "call", "health", "stats"}) {
+            auto ending = verb == "call" ? run_conduit(verb, word, "x.y") : run_conduit(verb, word);
+            const auto ended = co_await std::move(ending);
+            INFO(verb << ' ' << word);
+            CHECK(ended.code == 2);
+            CHECK_THAT(ended.err, Catch::Contains("address '" + word + "', byte "));
+        }
+    }
+    for (const std::string verb : {"list", "lookup", "find", "describe", "call", "health"}) {
+        const auto ended = co_await run_conduit(verb, "x.y", "--at", "tcp:host");
+        INFO(verb);
+        CHECK(ended.code == 2);
+        CHECK_THAT(ended.err, Catch::Contains("address 'tcp:host', byte 8: a colon and a port"));
+    }
+    const auto at_none = co_await run_conduit("stats", "--at", "tcp:host");
+    const auto datagrams = co_await run_conduit("stats", "udp:localhost:1");
+    const auto own = co_await run_conduit("stats", "stdio:");
+    CHECK(at_none.code == 2);
+    CHECK(datagrams.code == 2);
+    CHECK(own.code == 2);
+}
+
 CO_TEST_CASE("where there is no matchmaker the path is named", "[tools][matchmaker]") {
     const test::temp_dir folder;
     const std::string where = "unix:" + folder.path("m");

@@ -97,7 +97,13 @@ target target_of(const request& wanted, std::string_view expected) {
     if (meant.words.empty()) {
         throw failure(exit_code::usage, fmt::format("{}: expected {}", wanted.verb, expected));
     }
-    (is_address(meant.words[0]) ? meant.address : meant.name) = meant.words[0];
+    const std::string& first = meant.words[0];
+    if (!is_address(first) && first.find(':') != std::string::npos) {
+        std::string why;
+        static_cast<void>(address::parse(first, &why));
+        throw failure(exit_code::usage, fmt::format("{}: {}", wanted.verb, why));
+    }
+    (is_address(first) ? meant.address : meant.name) = first;
     meant.words.erase(meant.words.begin());
     return meant;
 }
@@ -121,6 +127,8 @@ void throw_unanswered(const rpc::fault& why, std::string_view what) {
     if (current_context().why_stopped() == stop_reason::cancelled) throw rpc::fault(why);
     failure made = failure::of(why, what);
     if (why.code() == rpc::status::unavailable) made.code(exit_code::not_found);
+    // Whoever was asked has looked at the words of the command line, and called nothing.
+    if (why.code() == rpc::status::invalid_argument) made.code(exit_code::usage);
     throw failure(made);
 }
 
@@ -128,6 +136,9 @@ task<reached> reach_address(const request& wanted, std::string address) {
     const std::string where = std::move(address);
     if (where.starts_with("stdio:")) {
         throw failure(exit_code::usage, "stdio: is this program's own input and output");
+    }
+    if (where.starts_with("udp:")) {
+        throw failure(exit_code::usage, "udp: carries datagrams, and a server is behind a stream");
     }
     for (;;) {
         auto connecting = rpc::connect<rpc::describer>(where, connect_options_of(wanted));
