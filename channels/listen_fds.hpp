@@ -27,6 +27,7 @@ struct listen_fd {
 /// Takes them over, close-on-exec, once per process: later calls fail with
 /// std::errc::device_or_resource_busy. Empty when none were passed, or to another process. Fails
 /// with std::errc::invalid_argument or bad_file_descriptor when what the variables say cannot be.
+/// The error's message() names the variable or the descriptor that is wrong.
 [[nodiscard]] result<std::vector<listen_fd>> listen_fds();
 
 }  // namespace conduit

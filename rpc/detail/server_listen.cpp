@@ -345,13 +345,18 @@ void server_state::take_hello(const std::string& pair, std::string name) {
 
 std::size_t server_state::listen_at_inherited() {
     auto passed = listen_fds();
-    if (!passed) refuse(status::unavailable, "LISTEN_FDS", passed.error().message());
+    if (!passed) {
+        throw fault(status::unavailable,
+                    "cannot listen at inherited sockets: " + passed.error().message());
+    }
     for (listen_fd& each : *passed) listen_at(std::move(each));
     return passed->size();
 }
 
 void server_state::listen_at(listen_fd inherited) {
-    const std::string name = "inherited socket '" + inherited.name + "'";
+    const std::string name = "inherited descriptor " +
+                             std::to_string(inherited.fd.native().value()) + " (" + inherited.name +
+                             ")";
     const auto at = current_kernel().local_address(inherited.fd);
     if (!at) refuse(status::unavailable, name, at.error().message());
     if (at->get_family() == socket_address::family::unix_path) {

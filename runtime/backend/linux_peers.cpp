@@ -28,6 +28,41 @@ constexpr int so_peerpidfd = 77;
 constexpr int first_inherited = 3;
 constexpr int inherited_max = 4096;
 
+/// What may be wrong with what LISTEN_FDS tells of, of which an errno would not say where. A code
+/// is the number of a descriptor that is not open, its negative where it is none that was
+/// inherited, or 1.
+class inherited_category final : public std::error_category {
+public:
+    static std::error_code not_a_count() noexcept { return {1, one()}; }
+    static std::error_code not_open(int fd) noexcept { return {fd, one()}; }
+    static std::error_code not_inherited(int fd) noexcept { return {-fd, one()}; }
+
+    const char* name() const noexcept override { return "conduit.inherited"; }
+
+    std::string message(int code) const override {
+        if (code == 1) {
+            return "the variable LISTEN_FDS is no number from 0 to " +
+                   std::to_string(inherited_max);
+        }
+        const std::string which = "descriptor " + std::to_string(std::abs(code)) +
+                                  ", of which the variable LISTEN_FDS tells, ";
+        // A number that was not passed is soon that of a descriptor of this process's own.
+        return which + (code > 0 ? "is not open"
+                                 : "was not open when this process began, or was taken before");
+    }
+
+    std::error_condition default_error_condition(int code) const noexcept override {
+        if (code == 1) return std::errc::invalid_argument;
+        return code > 0 ? std::errc::bad_file_descriptor : std::errc::device_or_resource_busy;
+    }
+
+private:
+    static const inherited_category& one() noexcept {
+        static const inherited_category category;
+        return category;
+    }
+};
+
 std::error_code last_error() noexcept { return error_from_kernel(errno); }
 
 std::error_code no_such_process() noexcept {
@@ -141,16 +176,12 @@ result<std::vector<inherited_handle>> take_inherited() {
     if (pid == nullptr || count_text == nullptr) return taken;
     if (number_in<pid_t>(pid) != ::getpid()) return taken;
     const auto count = number_in<int>(count_text);
-    if (!count || *count < 0 || *count > inherited_max) {
-        return std::make_error_code(std::errc::invalid_argument);
-    }
+    if (!count || *count < 0 || *count > inherited_max) return inherited_category::not_a_count();
     // Whoever takes them makes them close-on-exec, as which nothing is inherited.
     for (int fd = first_inherited; fd < first_inherited + *count; ++fd) {
         const int flags = ::fcntl(fd, F_GETFD);
-        if (flags < 0) return last_error();
-        if ((flags & FD_CLOEXEC) != 0) {
-            return std::make_error_code(std::errc::device_or_resource_busy);
-        }
+        if (flags < 0) return inherited_category::not_open(fd);
+        if ((flags & FD_CLOEXEC) != 0) return inherited_category::not_inherited(fd);
     }
     const char* const names_text = ::secure_getenv("LISTEN_FDNAMES");
     std::string_view names = names_text != nullptr ? names_text : "";

@@ -15,6 +15,9 @@
 #include <array>
 #include <cstdlib>
 #include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 using namespace conduit;
 
@@ -51,6 +54,38 @@ const test::helper activated("is activated by a socket", [](const test::helper_a
     return run(serve_one());
 });
 
+/// Takes what it was told of several times; each time that is to fail, or not, with this text.
+/// "close" has it close what it took.
+task<int> take_often(std::vector<std::string> expected) {
+    const std::vector<std::string> own = std::move(expected);
+    std::vector<listen_fd> taken;
+    for (const std::string& text : own) {
+        if (text == "close") {
+            taken.clear();
+            continue;
+        }
+        auto passed = listen_fds();
+        const std::error_code why = passed.error();
+        const std::string said =
+            why ? why.default_error_condition().message() + ": " + why.message() : std::string();
+        if (said != text) co_return 1;
+        if (passed) taken = std::move(*passed);
+    }
+    co_return 0;
+}
+
+const test::helper told("is told of sockets", [](const test::helper_arguments& given) {
+    set("LISTEN_PID", std::to_string(::getpid()));
+    set("LISTEN_FDS", given.at(0));
+    return run(take_often({given.begin() + 1, given.end()}));
+});
+
+bool succeeds(const test::helper_arguments& arguments) {
+    auto child = test::child_process::helper("is told of sockets", arguments, {{2, 3}});
+    const exit_status ended = child.wait();
+    return ended.code == 0 && ended.signal == 0;
+}
+
 }  // namespace
 
 TEST_CASE("a listener that was passed by a service manager is adopted", "[channels][listen_fds]") {
@@ -82,8 +117,21 @@ TEST_CASE("what was passed to another process is left alone", "[channels][listen
 }
 
 TEST_CASE("listening sockets that are not there are reported", "[channels][listen_fds]") {
-    auto missing = test::child_process::helper("is activated by a socket", {"0", "2"}, {});
-    auto nonsense = test::child_process::helper("is activated by a socket", {"0", "many"}, {});
-    REQUIRE(missing.wait().code == 10);
-    REQUIRE(nonsense.wait().code == 10);
+    CHECK(succeeds({"2",
+                    "Device or resource busy: descriptor 4, of which the variable LISTEN_FDS "
+                    "tells, was not open when this process began, or was taken before"}));
+    for (const char* count : {"many", "-1", "4097", "1x", ""}) {
+        INFO(count);
+        CHECK(succeeds(
+            {count, "Invalid argument: the variable LISTEN_FDS is no number from 0 to 4096"}));
+    }
+}
+
+TEST_CASE("listening sockets are taken once", "[channels][listen_fds]") {
+    REQUIRE(succeeds({"1", "",
+                      "Device or resource busy: descriptor 3, of which the variable LISTEN_FDS "
+                      "tells, was not open when this process began, or was taken before",
+                      "close",
+                      "Bad file descriptor: descriptor 3, of which the variable LISTEN_FDS tells, "
+                      "is not open"}));
 }

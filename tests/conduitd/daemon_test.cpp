@@ -28,6 +28,7 @@
 #include <csignal>
 #include <cstddef>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -53,6 +54,11 @@ task<bool> may_announce(rpc::matchmaker_interface& at, rpc::instance_offer offer
     if (!announced) co_return false;
     static_cast<void>(co_await at.withdraw(announced->id));
     co_return true;
+}
+
+std::string text_of(const std::string& path) {
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
 /// Listens and says so, and takes whoever comes, until it is killed.
@@ -292,6 +298,37 @@ CO_TEST_CASE("conduitd serves at sockets that a service manager passes", "[tools
     REQUIRE_FALSE(has_own);
     REQUIRE(code == 0);
     REQUIRE(is_left);
+}
+
+CO_TEST_CASE("conduitd says which of the promised sockets it cannot serve at",
+             "[tools][matchmaker]") {
+    test::needs_processes();
+    daemon_place there;
+    const std::string log = there.folder.path("log");
+    const auto start = [&there, &log](const std::string& said, test::inherited_descriptors passed) {
+        const std::string command = "export LISTEN_PID=$$ LISTEN_FDS=" + said +
+                                    "; exec " CONDUITD " --quiet --listen " + there.where() +
+                                    " 2>>" + log;
+        return test::child_process::shell(command, passed);
+    };
+    auto closed = start("1", {});
+    auto first = co_await exit_code_of(closed);
+    auto nonsense = start("one", {});
+    auto second = co_await exit_code_of(nonsense);
+    auto no_socket = start("1", {{2, 3}});
+    auto third = co_await exit_code_of(no_socket);
+    const std::string said = text_of(log);
+    REQUIRE(first == daemon::exit_unavailable);
+    REQUIRE(second == daemon::exit_unavailable);
+    REQUIRE(third == daemon::exit_unavailable);
+    REQUIRE(said ==
+            "conduitd: error: cannot listen at inherited sockets: descriptor 3, of which the "
+            "variable LISTEN_FDS tells, was not open when this process began, or was taken "
+            "before\n"
+            "conduitd: error: cannot listen at inherited sockets: the variable LISTEN_FDS is no "
+            "number from 0 to 4096\n"
+            "conduitd: error: cannot listen at 'inherited descriptor 3 (unknown)': Socket "
+            "operation on non-socket\n");
 }
 
 TEST_CASE("what conduitd does for its clients leaves it descriptors of its own",
