@@ -24,9 +24,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -59,6 +61,43 @@ task<bool> may_announce(rpc::matchmaker_interface& at, rpc::instance_offer offer
 std::string text_of(const std::string& path) {
     std::ifstream in(path);
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+/// Of the process that listens there.
+task<std::int32_t> pid_at(const daemon_place& there) {
+    auto peer = co_await unix_stream::connect(there.folder.path("matchmaker.sock"));
+    const auto who = peer.value().connected_by();
+    co_return who.value().pid;
+}
+
+/// The epoch that every answer bears, as which a client knows the stale ones.
+struct epochs_answered {
+    std::vector<std::uint64_t> all;
+
+    bool are_of(std::uint64_t epoch) const {
+        return std::all_of(all.begin(), all.end(),
+                           [epoch](std::uint64_t each) { return each == epoch; });
+    }
+};
+
+/// Of all that can be asked about a name that is offered.
+task<epochs_answered> answers_of(rpc::matchmaker_interface& at, std::string name) {
+    const rpc::instance_query query = test::query_of(std::move(name));
+    epochs_answered said;
+    auto looked = co_await at.lookup(query);
+    said.all.push_back(looked.at.epoch);
+    auto found = co_await at.find(query);
+    said.all.push_back(found.at.epoch);
+    auto listed = co_await at.list(test::all_names(), std::nullopt, 256);
+    said.all.push_back(listed.at.epoch);
+    auto status = co_await at.status();
+    said.all.push_back(status.at.epoch);
+    auto watch = at.watch(test::all_names(), std::nullopt);
+    auto told = co_await test::until_complete(watch);
+    for (const rpc::watch_event& each : told) said.all.push_back(each.at.epoch);
+    auto connected = co_await at.connect(query);
+    said.all.push_back(connected.at.epoch);
+    co_return said;
 }
 
 /// Listens and says so, and takes whoever comes, until it is killed.
@@ -131,24 +170,37 @@ CO_TEST_CASE("M4: of two daemons that are started at once one serves, and the ot
              "[tools][matchmaker][fault][M4]") {
     test::needs_processes();
     daemon_place there;
-    auto one = there.start();
-    auto other = there.start();
+    const std::string log = there.folder.path("log");
+    const std::vector<std::string> logged = {"/bin/sh", "-c", R"(exec "$@" 2>>"$0")", log};
+    auto one = there.start_by(logged, {"--quiet"});
+    auto other = there.start_by(logged, {"--quiet"});
     auto ready = co_await there.next_word();
     auto first = co_await when_any(until_ended(one), until_ended(other));
     test::child_process& loser = first.index == 0 ? one : other;
     test::child_process& winner = first.index == 0 ? other : one;
-    const int code = loser.wait().code;
+    const exit_status lost = loser.wait();
+    const std::string said = text_of(log);
     auto client = co_await test::connect_matchmaker(there.where());
-    auto before = co_await client->status();
+    const std::int32_t serving = co_await pid_at(there);
+    const test::announced_socket socket(there.folder.path("echo"));
+    auto announced = co_await client->announce(socket.offer("demo.echo"));
+    auto before = co_await answers_of(*client, "demo.echo");
+    const std::int32_t winning_pid = winner.pid();
     winner.kill();
     auto third = there.start();
     auto ready_again = co_await there.next_word();
     auto later = co_await test::connect_matchmaker(there.where());
-    auto after = co_await later->status();
+    auto again = co_await later->announce(socket.offer("demo.echo"));
+    auto after = co_await answers_of(*later, "demo.echo");
     REQUIRE(ready == "READY=1");
-    REQUIRE(code == daemon::exit_unavailable);
+    REQUIRE(lost.code == daemon::exit_unavailable);
+    REQUIRE(said ==
+            "conduitd: error: another matchmaker uses '" + there.folder.path("state") + "'\n");
+    REQUIRE(serving == winning_pid);
+    REQUIRE(before.are_of(announced.at.epoch));
     REQUIRE(ready_again == "READY=1");
-    REQUIRE(after.at.epoch > before.at.epoch);
+    REQUIRE(after.are_of(again.at.epoch));
+    REQUIRE(again.at.epoch > announced.at.epoch);
 }
 
 CO_TEST_CASE("M4: a daemon takes over from the one that serves", "[tools][matchmaker][fault][M4]") {
@@ -157,17 +209,27 @@ CO_TEST_CASE("M4: a daemon takes over from the one that serves", "[tools][matchm
     auto old = there.start();
     static_cast<void>(co_await there.next_word());
     auto before = co_await test::connect_matchmaker(there.where());
-    auto status_before = co_await before->status();
+    const test::announced_socket socket(there.folder.path("echo"));
+    auto announced = co_await before->announce(socket.offer("demo.echo"));
+    auto at_first = co_await answers_of(*before, "demo.echo");
     auto fresh = there.start({"--take-over"});
     auto stopping = co_await there.next_word();
     auto ready = co_await there.next_word();
     auto code = co_await exit_code_of(old);
     auto after = co_await test::connect_matchmaker(there.where());
-    auto status_after = co_await after->status();
+    const std::int32_t serving = co_await pid_at(there);
+    auto again = co_await after->announce(socket.offer("demo.echo"));
+    auto at_last = co_await answers_of(*after, "demo.echo");
+    auto fenced = co_await rpc::try_call(before->lookup(test::query_of("demo.echo")));
     REQUIRE(stopping == "STOPPING=1");
     REQUIRE(ready == "READY=1");
     REQUIRE(code == 0);
-    REQUIRE(status_after.at.epoch > status_before.at.epoch);
+    REQUIRE(serving == fresh.pid());
+    REQUIRE(at_first.are_of(announced.at.epoch));
+    REQUIRE(at_last.are_of(again.at.epoch));
+    REQUIRE(again.at.epoch > announced.at.epoch);
+    REQUIRE(again.id == announced.id);  // taken up, with the number of the epoch that gave it
+    REQUIRE_FALSE(fenced);              // nobody answers for the epoch that is over
 }
 
 CO_TEST_CASE("M4: a daemon does not end another program to take its place",
