@@ -77,4 +77,12 @@ CO_TEST_CASE("the manual and the reference name each option of conduitd", "[tool
     const std::size_t chapter = reference.find("\n# conduitd\n");
     REQUIRE(chapter != std::string::npos);
     CHECK(options_in(reference.substr(chapter)) == options);
+    // The guide leaves the list to the reference, and names no other options.
+    const std::string guide = text_of("docs/guide/matchmaker.md");
+    CHECK_THAT(guide, Catch::Contains("../reference/command-line.md#conduitd"));
+    const std::regex named("`--[a-z][a-z-]*|conduitd --[a-z][a-z-]*");
+    for (std::sregex_iterator at(guide.begin(), guide.end(), named), end; at != end; ++at) {
+        const std::set<std::string> one = options_in(at->str());
+        CHECK(options.contains(*one.begin()));
+    }
 }
