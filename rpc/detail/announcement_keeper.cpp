@@ -117,7 +117,7 @@ task<void> announcement_keeper::keep() {
         why_ = done.error().text();
         if (!link->lost().is_set() && !std::exchange(complained_, true)) {
             at_->lines().warn(quoted(offer_.name) + " is not announced: " + why_ +
-                              "; it is tried again");
+                              "; trying again");
         }
         co_await sleep_for(pause_.next(at_->dice()));
     }
@@ -134,7 +134,7 @@ task<void> announcement_keeper::hold() {
         const bool missing = co_await is_missing();
         if (!missing || stop_requested()) continue;
         const std::string why = "the matchmaker had it no more";
-        at_->lines().warn(quoted(offer_.name) + ": " + why + "; it is announced again");
+        at_->lines().warn(quoted(offer_.name) + ": " + why + "; announcing it again");
         drop(why);
         co_return;
     }

@@ -228,7 +228,7 @@ void daemon_source::note_failure(const fault& why) {
         hopeless_ = fault(status::invalid_argument, "no matchmaker: " + why_).ran(false, true);
     }
     if (!std::exchange(complained_, true)) {
-        lines_.write(log_level::info, "no matchmaker: " + why_ + "; it is tried again");
+        lines_.write(log_level::info, "no matchmaker: " + why_ + "; trying again");
     }
 }
 
@@ -242,7 +242,7 @@ void daemon_source::note_loss(const link& lost) {
     note_wait(lost);
     why_ = name() + ": " + lost.why();
     if (!std::exchange(complained_, true)) {
-        lines_.warn("matchmaker " + why_ + "; it is connected again");
+        lines_.warn("lost the connection to matchmaker " + why_ + "; connecting again");
     }
 }
 

@@ -408,7 +408,7 @@ void pool_state::note_failure(place& at, std::string why, bool hopeless) {
     at.hopeless = hopeless;
     at.suspect = true;
     if (!std::exchange(at.failing, true)) {
-        lines_.warn(at.why + (hopeless ? "" : "; it is tried again"));
+        lines_.warn(at.why + (hopeless ? "" : "; trying again"));
     }
     if (gives_up()) wake_all();
 }
@@ -449,7 +449,7 @@ void pool_state::note_loss(link& lost) {
         at.not_before = saturating_add(loop::running().now, bounded);
     }
     at.suspect = !asked;
-    if (!asked) lines_.warn(at.why + "; it is connected again");
+    if (!asked) lines_.warn("lost the connection to " + at.why + "; connecting again");
 }
 
 // --- ending -----------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ void watch_pump::note_failure(const fault& why) {
         failure_ = why;
     } else if (!std::exchange(complained_, true)) {
         at_->lines().warn("watch of " + quoted(pattern_.text) + ": " + std::string(why.text()) +
-                          "; it is tried again");
+                          "; trying again");
     }
 }
 

@@ -12,6 +12,7 @@
 #include <conduit/rpc/detail/wire.hpp>
 #include <conduit/rpc/pool_client.hpp>
 #include <conduit/rpc/try_call.hpp>
+#include <conduit/runtime/log.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
@@ -24,6 +25,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -158,6 +160,28 @@ CO_TEST_CASE("a connection that breaks is made again", "[rpc][pool]") {
     REQUIRE(name == "a");
     REQUIRE(there.pool().counters().reconnects == 5);
     REQUIRE(there.pool().connections_now() == 1);
+}
+
+TEST_CASE("a pool says that a connection is lost and that it makes another", "[rpc][pool][sim]") {
+    std::string said;
+    auto options = scheduler_options().backend(backend_kind::sim).seed(1);
+    options.log([&said](log_level, std::string_view line) { said.append(line).append("\n"); });
+    const auto lose_one = []() -> task<> {
+        test::fleet servers;
+        servers.start("a");
+        vessels there({"a"}, quick(servers));
+        co_await there->who();
+        servers.stop("a");
+        co_await until_connected(there.pool(), 0);
+        co_await sleep_for(10ms);
+        servers.start("a");
+        co_await there->who();
+    };
+    scheduler(options).run(lose_one());
+    REQUIRE(said ==
+            "lost the connection to 'a': the peer closed the connection; connecting again\n"
+            "cannot connect to 'a': not there; trying again\n"
+            "'a': connected again\n");
 }
 
 CO_TEST_CASE("a call under way on a connection that breaks is made again if it is idempotent",

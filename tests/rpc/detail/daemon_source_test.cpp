@@ -9,6 +9,7 @@
 #include <conduit/channels/unix_listener.hpp>
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/log.hpp>
 #include <conduit/runtime/scheduler.hpp>
 #include <conduit/runtime/timer.hpp>
 #include <conduit/runtime/within.hpp>
@@ -19,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using namespace conduit;
@@ -68,6 +70,30 @@ CO_TEST_CASE("a daemon is reached as soon as it is there, and again after it was
     REQUIRE((*first)->lost().is_set());
     REQUIRE_FALSE(second->lost().is_set());
     REQUIRE(source.lost_at() >= now);
+}
+
+TEST_CASE("a source says that its daemon is lost, sought and found", "[rpc][matchmaker][sim]") {
+    std::string said;
+    auto options = scheduler_options().backend(backend_kind::sim).seed(1);
+    options.log([&said](log_level, std::string_view line) { said.append(line).append("\n"); });
+    const auto come_and_go = []() -> task<> {
+        test::small_matchmaker daemon;
+        daemon_source source(std::nullopt, daemon.options().back_off(1ms, 4ms), current_context());
+        co_await sleep_for(100ms);
+        daemon.start();
+        auto there = co_await source.until_reached();
+        daemon.stop();
+        co_await there->lost().wait();
+        daemon.start();
+        static_cast<void>(co_await source.until_reached());
+    };
+    scheduler(options).run(come_and_go());
+    REQUIRE(said ==
+            "no matchmaker: cannot connect to 'daemon': not there; trying again\n"
+            "matchmaker 'daemon': connected\n"
+            "lost the connection to matchmaker 'daemon': the peer closed the connection; "
+            "connecting again\n"
+            "matchmaker 'daemon': connected\n");
 }
 
 CO_TEST_CASE("a daemon that says that it is going is left at once", "[rpc][matchmaker]") {
