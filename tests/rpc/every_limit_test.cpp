@@ -17,6 +17,7 @@
 #include <conduit/rpc/service_table.hpp>
 #include <conduit/rpc/stats.hpp>
 #include <conduit/rpc/try_call.hpp>
+#include <conduit/runtime/backend/sim_kernel.hpp>
 #include <conduit/runtime/clock.hpp>
 #include <conduit/runtime/event.hpp>
 #include <conduit/runtime/scheduler.hpp>
@@ -51,7 +52,7 @@ class spender {
 public:
     virtual ~spender() = default;
     virtual conduit::task<void> hold() = 0;
-    /// Keeps the loop for so many microseconds.
+    /// Keeps the loop for so many microseconds of virtual time.
     virtual conduit::task<void> spin(std::uint32_t microseconds) = 0;
     virtual conduit::task<void> take(std::vector<std::string> words) = 0;
     virtual conduit::task<void> keep(std::vector<conduit::unique_fd> files) = 0;
@@ -78,8 +79,8 @@ class spending_service final : public spender {
 public:
     task<void> hold() override { co_await never_.wait(); }
     task<void> spin(std::uint32_t microseconds) override {
-        const auto until = clock::now() + std::chrono::microseconds(microseconds);
-        while (clock::now() < until) continue;
+        auto& simulated = dynamic_cast<sim_kernel&>(current_kernel());
+        simulated.advance_to(clock::now() + std::chrono::microseconds(microseconds));
         co_return;
     }
     task<void> take(std::vector<std::string> /*words*/) override { co_return; }
@@ -226,13 +227,22 @@ task<std::string> too_many_calls(tripped& with) {
     return answer_to(with, joined({greeting(), call(0, "test.spender/hold"), call(1, "")}));
 }
 
+/// What is said of each call that is refused; those served have nothing to say.
 task<std::string> too_long_a_queue(tripped& with) {
+    // Many and quick, so that those that wait are looked at often, in whatever order tasks go on.
+    constexpr std::uint32_t calls = 2000;
+    const std::string time = encoded_number(20);
     bytes sent = greeting();
-    for (std::uint32_t i = 0; i < 60; ++i) {
-        const std::string time = encoded_number(3000);
-        sent = joined({sent, call(i, i == 0 ? "test.spender/spin" : "", time)});
+    for (std::uint32_t i = 0; i < calls; ++i) {
+        const bytes next = call(i, i == 0 ? "test.spender/spin" : "", time);
+        sent.insert(sent.end(), next.begin(), next.end());
     }
-    return answer_to(with, std::move(sent), 60);
+    raw_peer& peer = with.join();
+    co_await peer.send(std::move(sent));
+    co_await peer.until_ends(calls);
+    std::string said;
+    for (const auto& end : peer.ends) said += first_string(end.message);
+    co_return said;
 }
 
 task<std::string> too_much_memory(tripped& with) {
@@ -497,7 +507,7 @@ struct tripping {
     std::vector<backend_kind> where = kernel_backends();
 };
 
-/// For what takes long.
+/// For what takes long, or depends on how long it takes.
 const std::vector<backend_kind> virtual_time{backend_kind::sim};
 
 rpc::server_options each(const rpc::connection_options& limits) {
@@ -541,9 +551,10 @@ std::vector<tripping> limits_on_use() {
          &too_many_calls,
          {"test.spender/hold: 1 of 1 calls are under way by all connections (calls_max)"}},
         {limit::queue_target,
-         server().queue_target(1ms),
+         each(link().calls_max(2000)).queue_target(1ms),
          &too_long_a_queue,
-         {"the call has waited for ", " ms, where 1 ms are wanted (queue_target)"}},
+         {"the call has waited for ", " ms, where 1 ms are wanted (queue_target)"},
+         virtual_time},
         {limit::memory_max,
          each(link().memory_max(150'000)),
          &too_much_memory,
