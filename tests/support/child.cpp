@@ -132,7 +132,9 @@ exit_status child_process::wait() {
     REQUIRE(pid_ != 0);
     const siginfo_t change = await_change(std::exchange(pid_, 0), WEXITED);
     exit_status status;
-    (change.si_code == CLD_EXITED ? status.code : status.signal) = change.si_status;
+    const bool has_exited = change.si_code == CLD_EXITED;
+    status.signal = has_exited ? 0 : change.si_status;
+    status.code = has_exited ? change.si_status : 128 + change.si_status;
     return status;
 }
 

@@ -57,7 +57,8 @@ public:
     void resume() const;
     /// SIGKILL, and reaps it.
     void kill();
-    /// Waits for its end and reaps it.
+    /// Waits for its end and reaps it. Where a signal ended it there is a code as well, that of
+    /// shells: a child that crashed is none that ended with 0.
     exit_status wait();
     /// Whether it has ended, without reaping it.
     bool has_ended() const;
