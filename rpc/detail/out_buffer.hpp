@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <conduit/rpc/detail/spare_blocks.hpp>
 #include <conduit/runtime/frame_pool.hpp>
 #include <conduit/runtime/unique_fd.hpp>
 
@@ -22,12 +23,15 @@
 
 namespace conduit::rpc::detail {
 
-/// Memory from the pool of frames, which knows the sizes that come up.
+/// Memory that is kept for the next who asks for as much, small or large.
 class pooled_block {
 public:
     pooled_block() noexcept = default;
+    /// Of a power of two.
     explicit pooled_block(std::size_t bytes)
-        : memory_(static_cast<std::byte*>(frame_pool::of_thread().take(bytes))), size_(bytes) {}
+        : memory_(is_small(bytes) ? static_cast<std::byte*>(frame_pool::of_thread().take(bytes))
+                                  : spare_blocks::of_thread().take(bytes)),
+          size_(bytes) {}
     pooled_block(pooled_block&& other) noexcept
         : memory_(std::exchange(other.memory_, nullptr)), size_(std::exchange(other.size_, 0)) {}
     pooled_block& operator=(pooled_block&& other) noexcept {
@@ -36,13 +40,20 @@ public:
         return *this;
     }
     ~pooled_block() {
-        if (memory_ != nullptr) frame_pool::of_thread().give_back(memory_, size_);
+        if (memory_ == nullptr) return;
+        if (is_small(size_)) {
+            frame_pool::of_thread().give_back(memory_, size_);
+        } else {
+            spare_blocks::of_thread().give_back(memory_, size_);
+        }
     }
 
     std::byte* data() const noexcept { return memory_; }
     std::size_t size() const noexcept { return size_; }
 
 private:
+    static constexpr bool is_small(std::size_t bytes) noexcept { return bytes <= 4096; }
+
     std::byte* memory_ = nullptr;
     std::size_t size_ = 0;
 };
