@@ -32,6 +32,7 @@ struct epoll_registration final : registration {
     bool known = false;         // epoll watches it
     bool never_dry = false;     // a hang-up, an error or urgent data was seen
     std::uint32_t watched = 0;  // for which events, besides a hang-up
+    bool brings_much = false;   // a large buffer is lent next
     int lent = 0;               // buffers lent in turn `lent_in`
     std::uint64_t lent_in = 0;
 
@@ -74,6 +75,7 @@ private:
     void unwatch(epoll_registration& target) noexcept;
     void forget(io_operation& op) noexcept;
     void feed_starved() noexcept;
+    void retry_in_turn() noexcept;
     void retry(io_operation& op) noexcept;
     void handle(const epoll_event& event) noexcept;
     int wait_events(std::span<epoll_event> events, clock::duration wait) noexcept;
@@ -81,6 +83,7 @@ private:
     unique_fd epoll_;
     unique_fd wakeup_;
     lent_buffers buffers_;
+    lent_buffers large_;
     std::uint64_t turn_ = 1;
     int attached_ = 0;  // handles
     int forks_ = forks_so_far();
@@ -98,7 +101,9 @@ unique_fd required(int fd, const char* what) {
 epoll_backend::epoll_backend(const scheduler_options& options)
     : epoll_(required(::epoll_create1(EPOLL_CLOEXEC), "backend epoll: epoll_create1")),
       wakeup_(required(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "backend epoll: eventfd")),
-      buffers_(options.lent_buffers(), options.lent_buffer_bytes(), [this] { feed_starved(); }) {
+      buffers_(options.lent_buffers(), options.lent_buffer_bytes(), [this] { feed_starved(); }),
+      large_(options.lent_buffers() / others_per_large, options.lent_buffer_bytes() * large_by,
+             [] {}) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLET;  // each write is an edge, so it is never read
     if (::epoll_ctl(epoll_.handle(), EPOLL_CTL_ADD, wakeup_.handle(), &event) != 0) {
@@ -181,25 +186,32 @@ std::int32_t epoll_backend::attempt_lent(lent_operation& op) noexcept {
         next_turn_.push_back(op);
         return would_wait;
     }
-    const auto number = buffers_.take();
+    lent_buffers& lender = target.brings_much ? large_ : buffers_;
+    if (target.brings_much && large_.empty()) {
+        if (!next_turn_.contains(op)) next_turn_.push_back(op);
+        return would_wait;
+    }
+    const auto number = lender.take();
     if (!number) {  // in order: who is parked already keeps its place
         if (!starved_.contains(op)) starved_.push_back(op);
         return would_wait;
     }
-    const std::span<std::byte> memory = buffers_.memory(*number);
+    const std::span<std::byte> memory = lender.memory(*number);
     std::unique_ptr<ancillary_data> came;
     const std::int32_t outcome = read_lent_now(target, target.traits, memory, came);
     if (outcome > 0) {
         ++target.lent;
         const auto bytes = static_cast<std::size_t>(outcome);
+        target.brings_much = bytes >= buffers_.bytes_each() && large_.count() > 0 &&
+                             target.kind == handle_kind::stream_socket;
         if (bytes < memory.size() && ran_dry(target, came.get()))
             target.ready(side::taking) = false;
-        lent_buffer lent = buffers_.lend(*number, memory.first(bytes));
+        lent_buffer lent = lender.lend(*number, memory.first(bytes));
         lent.set_ancillary(std::move(came));
         op.lend(std::move(lent));
         return outcome;
     }
-    buffers_.give_back(*number);
+    lender.give_back(*number);
     if (outcome == would_wait) target.ready(side::taking) = false;
     return outcome;
 }
@@ -266,6 +278,17 @@ void epoll_backend::cancel(io_operation& op) noexcept {
     op.complete(io_operation::cancelled_outcome);
 }
 
+void epoll_backend::retry_in_turn() noexcept {
+    intrusive_list<operation, in_queue> again;
+    again.take_all(next_turn_);
+    const bool none_is_large = large_.empty();
+    while (!again.empty()) {
+        auto& op = static_cast<io_operation&>(again.pop_front());
+        if (none_is_large) epoll_registration_of(op).brings_much = false;
+        retry(op);
+    }
+}
+
 void epoll_backend::retry(io_operation& op) noexcept {
     const std::int32_t outcome =
         op.code() == io_code::connect ? connect_outcome(op.target()->handle.handle()) : attempt(op);
@@ -294,12 +317,10 @@ bool epoll_backend::poll(clock::duration wait) {
     CONDUIT_ASSERT(forks_ == forks_so_far(), made_before_fork);
     ++turn_;
     if (!next_turn_.empty()) wait = clock::duration::zero();
+    retry_in_turn();
     std::array<epoll_event, 128> events;
     const int count = wait_events(events, wait);
     for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)]);
-    intrusive_list<operation, in_queue> again;
-    again.take_all(next_turn_);
-    while (!again.empty()) retry(static_cast<io_operation&>(again.pop_front()));
     return true;
 }
 

@@ -24,6 +24,13 @@ namespace conduit {
 /// How many buffers one handle is lent in a turn, so that others get theirs.
 inline constexpr int lent_per_turn_max = 4;
 
+/// Stream sockets to which more comes at once than a buffer holds are lent large ones, by default
+/// of 72 KiB: 64 KiB and what goes around them. They are so few that they stay in the processor's
+/// cache. Who finds none waits for the next turn; where none has come back until then, they are
+/// held for longer, and it takes the others.
+inline constexpr std::size_t large_by = 18;  // times as long as the others
+inline constexpr std::size_t others_per_large = 64;
+
 /// A fixed number of buffers of one size. The memory is not touched before it is first lent.
 class lent_buffers {
 public:
@@ -46,6 +53,7 @@ public:
     bool empty() const noexcept { return free_.empty(); }
     std::size_t free() const noexcept { return free_.size(); }
     std::size_t count() const noexcept { return count_; }
+    std::size_t bytes_each() const noexcept { return bytes_each_; }
 
 private:
     std::size_t count_;

@@ -41,6 +41,7 @@ bool is_ended(std::int32_t result) noexcept {
 
 constexpr std::size_t accepted_ahead_max = 16;
 constexpr std::size_t lent_buffers_max = 32768;  // of a buffer ring
+constexpr int large_ahead_max = 8;               // receives of little, until much is not expected
 
 class uring_backend final : public backend {
 public:
@@ -69,6 +70,9 @@ private:
     std::int32_t attempt_taken_before(io_operation& op) noexcept;
     std::int32_t attempt_lent(lent_operation& op) noexcept;
     std::int32_t attempt_promised(lent_operation& op) noexcept;
+    std::int32_t attempt_large(lent_operation& op) noexcept;
+    bool may_lend(uring_registration& to) const noexcept;
+    std::int32_t receive_into(lent_buffers& lender, lent_operation& op, std::size_t most) noexcept;
     bool is_sent_with_others(const io_operation& op) const noexcept;
     void finish(io_operation& op, std::int32_t outcome) noexcept;
     void forget(io_operation& op) noexcept;
@@ -103,6 +107,7 @@ private:
     std::unique_ptr<ring> ring_;
     unique_fd wakeup_;
     lent_buffers buffers_;
+    lent_buffers large_;  // none of which the ring has
     std::size_t lent_bytes_;
     std::vector<bool> supplied_;  // by number: the ring has it
     std::size_t supplied_count_ = 0;
@@ -140,6 +145,8 @@ uring_backend::uring_backend(const scheduler_options& options, uring_wish wish,
       wakeup_(make_wakeup()),
       buffers_(std::min(options.lent_buffers(), lent_buffers_max),
                slot_bytes(options.lent_buffer_bytes()), [this] { distribute(); }),
+      large_(options.lent_buffers() / others_per_large, options.lent_buffer_bytes() * large_by,
+             [] {}),
       lent_bytes_(options.lent_buffer_bytes()),
       supplied_(buffers_.count()) {
     auto made = std::make_unique<ring>(limits_);
@@ -280,6 +287,9 @@ std::int32_t uring_backend::attempt(io_operation& op) noexcept {
     const bool takes_ahead = handle.taking.is_in_flight() && running >= request_kind::connections;
     if (takes_ahead && op.code() == io_code::splice) end(handle.taking);
     if (takes_ahead && op.code() != io_code::poll_readable) return would_wait;
+    if (op.code() == io_code::receive_lent && handle.large_ahead > 0 && handle.try_to_take) {
+        return attempt_large(static_cast<lent_operation&>(op));
+    }
     if (op.code() == io_code::receive_lent || op.code() == io_code::accept_many) return would_wait;
     if (op.code() == io_code::read && (!handle.try_to_take || handle.kind == handle_kind::file)) {
         return would_wait;
@@ -322,13 +332,17 @@ std::int32_t uring_backend::attempt_taken_before(io_operation& op) noexcept {
     return *std::exchange(handle.last, std::nullopt);
 }
 
+bool uring_backend::may_lend(uring_registration& to) const noexcept {
+    if (std::exchange(to.lent_in, turn_) != turn_) to.lent = 0;
+    return to.lent < lent_per_turn_max;
+}
+
 std::int32_t uring_backend::attempt_lent(lent_operation& op) noexcept {
     uring_registration& handle = registration_of(op);
     if (handle.received.empty()) {
         return handle.last ? *std::exchange(handle.last, std::nullopt) : would_wait;
     }
-    if (std::exchange(handle.lent_in, turn_) != turn_) handle.lent = 0;
-    if (handle.lent >= lent_per_turn_max) {
+    if (!may_lend(handle)) {
         next_turn_.push_back(op);
         return would_wait;
     }
@@ -343,20 +357,46 @@ std::int32_t uring_backend::attempt_promised(lent_operation& op) noexcept {
     const std::int32_t before = attempt_lent(op);
     const bool queued = intrusive_list<operation, in_queue>::contains(op);
     if (before != would_wait || queued || handle.taking.is_in_flight()) return before;
-    const auto number = buffers_.take();
-    if (!number) return would_wait;
-    const std::span<std::byte> memory = buffers_.memory(*number).first(lent_bytes_);
+    if (buffers_.empty()) return would_wait;
+    const std::int32_t outcome = receive_into(buffers_, op, lent_bytes_);
+    // Nothing is there yet, so that a buffer is not what it waits for.
+    if (outcome == would_wait) handle.taking.poll_once = true;
+    return outcome;
+}
+
+/// Much is received by a call of its own: the ring would cut it into pieces, each with a
+/// completion, and those who need it whole would put them together again.
+std::int32_t uring_backend::attempt_large(lent_operation& op) noexcept {
+    uring_registration& handle = registration_of(op);
+    if (!may_lend(handle)) return would_wait;
+    if (large_.empty()) {
+        next_turn_.push_back(op);
+        return would_wait;
+    }
+    const std::int32_t outcome = receive_into(large_, op, large_.bytes_each());
+    if (outcome <= 0) return outcome;
+    ++handle.lent;
+    const bool was_much = outcome >= static_cast<std::int32_t>(lent_bytes_);
+    handle.large_ahead = was_much ? large_ahead_max : handle.large_ahead - 1;
+    return outcome;
+}
+
+/// Receives at once into a buffer that the ring does not have.
+std::int32_t uring_backend::receive_into(lent_buffers& lender, lent_operation& op,
+                                         std::size_t most) noexcept {
+    uring_registration& handle = registration_of(op);
+    const std::uint32_t number = *lender.take();
+    const std::span<std::byte> memory = lender.memory(number).first(most);
     std::unique_ptr<ancillary_data> came;
     const std::int32_t outcome = read_lent_now(handle, handle.traits, memory, came);
-    if (outcome > 0) {
-        lent_buffer loan = buffers_.lend(*number, memory.first(static_cast<std::size_t>(outcome)));
-        loan.set_ancillary(std::move(came));
-        op.lend(std::move(loan));
-    } else {
-        // Nothing is there yet, so that a buffer is not what it waits for.
-        if (outcome == would_wait) handle.taking.poll_once = true;
-        buffers_.give_back(*number);
+    handle.try_to_take = outcome == static_cast<std::int32_t>(most);
+    if (outcome <= 0) {
+        lender.give_back(number);
+        return outcome;
     }
+    lent_buffer loan = lender.lend(number, memory.first(static_cast<std::size_t>(outcome)));
+    loan.set_ancillary(std::move(came));
+    op.lend(std::move(loan));
     return outcome;
 }
 
@@ -599,13 +639,18 @@ void uring_backend::received(request& r, const ring::completed& done) noexcept {
     uring_registration& handle = *r.owner;
     io_operation* op = operation_of(r);
     bool has_bytes = false;
+    bool is_much = false;
     if ((done.flags & IORING_CQE_F_BUFFER) != 0) {
         const std::uint32_t number = done.flags >> IORING_CQE_BUFFER_SHIFT;
         supplied_[number] = false;
         --supplied_count_;
         arrival came(number, done.result > 0 ? static_cast<std::size_t>(done.result) : 0,
                      handle.traits.carries_handles && done.result > 0);
-        has_bytes = done.result > 0 && !came.payload(buffers_).empty();
+        const std::size_t bytes = done.result > 0 ? came.payload(buffers_).size() : 0;
+        has_bytes = bytes > 0;
+        is_much =
+            bytes >= lent_bytes_ && handle.kind == handle_kind::stream_socket && large_.count() > 0;
+        if (is_much) handle.large_ahead = large_ahead_max;
         if (has_bytes && !handle.closed) {
             keep(handle, std::move(came));
         } else {
@@ -627,7 +672,7 @@ void uring_backend::received(request& r, const ring::completed& done) noexcept {
         }
     }
     feed(r);
-    if (handle.received.size() >= lent_per_turn_max) end(r);
+    if (handle.received.size() >= lent_per_turn_max || is_much) end(r);
 }
 
 /// Gives what arrived to the operation that waits for it.
@@ -709,9 +754,12 @@ void uring_backend::distribute() noexcept {
 void uring_backend::retry_in_turn() noexcept {
     intrusive_list<operation, in_queue> again;
     again.take_all(next_turn_);
+    const bool none_is_large = large_.empty();
     while (!again.empty()) {
         auto& op = static_cast<lent_operation&>(again.pop_front());
-        retry(op, attempt_lent(op));
+        // Where all large buffers are held for longer, it goes on with those of the ring.
+        if (none_is_large) registration_of(op).large_ahead = 0;
+        retry(op, attempt(op));
     }
     std::size_t due = 0;
     for ([[maybe_unused]] const operation& op : promised_) ++due;

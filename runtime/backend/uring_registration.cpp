@@ -95,7 +95,8 @@ void prepare_accept(io_uring_sqe& next, request& r, request_kind kind) noexcept 
 void prepare(io_uring_sqe& next, request& r, io_operation& op, std::size_t lent_bytes) noexcept {
     r.made_for = &op;
     const bool was_polled = std::exchange(r.is_ready, false);
-    const bool polls = std::exchange(r.poll_once, false) || r.must_poll;
+    const bool wants_large = op.code() == io_code::receive_lent && r.owner->large_ahead > 0;
+    const bool polls = std::exchange(r.poll_once, false) || r.must_poll || wants_large;
     if (polls && !was_polled) return prepare_poll(next, r, op);
     switch (op.code()) {
         case io_code::read: return prepare_read(next, r, op);

@@ -84,6 +84,7 @@ struct uring_registration final : registration, list_hook<in_hoard> {
     std::optional<std::int32_t> last;  // how receiving or accepting ended, after what arrived
     int lent = 0;                      // buffers lent in turn `lent_in`
     std::uint64_t lent_in = 0;
+    int large_ahead = 0;             // receives for which a large buffer is tried: much came lately
     int polled_by_others = 0;        // splices to this handle
     io_operation* closer = nullptr;  // waits until the kernel has let go
 };

@@ -10,7 +10,10 @@
 #include <conduit/runtime/task_group.hpp>
 #include <conduit/runtime/timer.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace conduit;
@@ -131,6 +134,77 @@ task<> outnumber_buffers(bool sockets) {
     co_await send(pairs[1].out, "x");
     co_await second;
     REQUIRE(log == std::vector<int>{2, 1});
+}
+
+/// Bytes that tell by their order.
+std::string numbered(std::size_t from, std::size_t count) {
+    std::string text(count, ' ');
+    for (std::size_t i = 0; i < count; ++i) text[i] = static_cast<char>('!' + (from + i) % 89);
+    return text;
+}
+
+/// Receives so many bytes; yields the largest part.
+task<std::size_t> receive_numbered(io_handle& in, std::size_t from, std::size_t count) {
+    std::size_t largest = 0;
+    std::string got;
+    while (got.size() < count) {
+        auto part = co_await in.receive_lent();
+        REQUIRE(part.value().bytes().size() > 0);
+        for (const std::byte each : part->bytes()) got += static_cast<char>(each);
+        largest = std::max(largest, part->bytes().size());
+    }
+    REQUIRE(got == numbered(from, count));
+    co_return largest;
+}
+
+task<> receive_much_at_once() {
+    handle_pair pair = attached_socket_pair();
+    constexpr std::size_t much = 60'000;
+    std::size_t largest = 0;
+    for (int round = 0; round < 3; ++round) {
+        co_await send(pair.out, numbered(0, much));
+        largest = co_await receive_numbered(pair.in, 0, much);
+    }
+    REQUIRE(largest == much);
+    co_await send_handle(pair.out, "k");
+    auto with_handle = co_await pair.in.receive_lent();
+    REQUIRE(with_handle->ancillary()->handles.size() == 1);
+}
+
+task<> receive_more_and_less() {
+    handle_pair pair = attached_socket_pair();
+    std::size_t sent = 0;
+    for (const std::size_t bytes : {50'000, 1, 5'000, 60'000, 4'096, 4'097, 12'288, 70'000}) {
+        for (int times = 0; times < 12; ++times) {  // until what comes at once is usual
+            co_await send(pair.out, numbered(sent, bytes));
+            if (times % 3 == 0) co_await settle();
+            static_cast<void>(co_await receive_numbered(pair.in, sent, bytes));
+            sent += bytes;
+        }
+    }
+}
+
+/// Of more connections than there are large buffers, each with much at once, and all hold theirs.
+task<> hold_more_than_there_are() {
+    constexpr std::size_t much = 30'000;
+    std::vector<handle_pair> pairs;
+    for (int i = 0; i < 20; ++i) {
+        pairs.push_back(attached_socket_pair());
+        co_await send(pairs.back().out, numbered(0, much));
+        static_cast<void>(co_await receive_numbered(pairs.back().in, 0, much));
+        co_await send(pairs.back().out, numbered(0, much));
+    }
+    std::vector<lent_buffer> held;
+    for (handle_pair& pair : pairs) {
+        auto part = co_await pair.in.receive_lent();
+        held.push_back(std::move(part.value()));
+    }
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        const std::size_t had = held[i].bytes().size();
+        held[i] = lent_buffer();
+        if (had == much) continue;
+        static_cast<void>(co_await receive_numbered(pairs[i].in, had, much - had));
+    }
 }
 
 scheduler_options two_buffers(backend_kind kind) {
@@ -280,4 +354,16 @@ CO_TEST_CASE("the end of a stream that came with its last bytes is seen", "[runt
         auto end = co_await pair.in.receive_lent();
         REQUIRE(end->empty());
     }
+}
+
+TEST_CASE("where much comes at once it is lent at once", "[runtime][lent]") {
+    run_on_each_kernel(&receive_much_at_once);
+}
+
+TEST_CASE("bytes stay in order as more or less comes at once", "[runtime][lent]") {
+    run_on_each_kernel(&receive_more_and_less);
+}
+
+TEST_CASE("more connections than large buffers lose nothing", "[runtime][lent]") {
+    run_on_each_kernel(&hold_more_than_there_are);
 }

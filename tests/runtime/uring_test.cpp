@@ -159,6 +159,7 @@ TEST_CASE("few buffers serve many connections, without loss", "[runtime][uring]"
     if (!has_uring()) return;
     run_with(ring_limits{}, many_lent(50, 20'000), scheduler_options().lent_buffers(3, 100));
     run_with(small(4, 8), many_lent(50, 20'000), scheduler_options().lent_buffers(3, 100));
+    run_with(small(4, 8), many_lent(50, 20'000));
 }
 
 TEST_CASE("connections that nobody reads do not keep the buffers from others", "[runtime][uring]") {
