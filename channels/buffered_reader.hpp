@@ -61,6 +61,15 @@ public:
         *this = std::move(all);
     }
 
+    /// Before a wait, which may last: gives up a block that is much larger than what is there.
+    void fit() {
+        constexpr std::size_t worth_it = 8192;
+        if (room_ < worth_it || room_ / 4 < size()) return;
+        kept_bytes all;
+        if (!empty()) all.append(bytes());
+        *this = std::move(all);
+    }
+
 private:
     /// Moves what is there to the front, of a larger block where that is not enough.
     void rearrange(std::size_t n) {
@@ -109,6 +118,7 @@ public:
     /// Waits until there is more in bytes() than before, and yields how much more; 0 at the end of
     /// the stream.
     task<result<std::size_t>> more() {
+        kept_.fit();
         if constexpr (lending_source<Source>) {
             if (!lends_nothing_) {
                 auto lent = co_await from_->receive_lent();

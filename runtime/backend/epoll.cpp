@@ -63,7 +63,9 @@ public:
     void cancel(io_operation& op) noexcept override;
     void withdraw(io_operation& op) noexcept override { forget(op); }
     bool poll(clock::duration wait) override;
-    bool has_work() const noexcept override { return !next_turn_.empty(); }
+    bool has_work() const noexcept override {
+        return !next_turn_.empty() || !wait_for_large_.empty();
+    }
     int native_handle() const noexcept override { return epoll_.handle(); }
     void wake() noexcept override;
 
@@ -75,6 +77,7 @@ private:
     void unwatch(epoll_registration& target) noexcept;
     void forget(io_operation& op) noexcept;
     void feed_starved() noexcept;
+    void serve_large() noexcept;
     void retry_in_turn() noexcept;
     void retry(io_operation& op) noexcept;
     void handle(const epoll_event& event) noexcept;
@@ -91,6 +94,8 @@ private:
     // Receivers that wait for a buffer, and those whose turn it is again, both in order.
     intrusive_list<operation, in_queue> starved_;
     intrusive_list<operation, in_queue> next_turn_;
+    intrusive_list<operation, in_queue> wait_for_large_;
+    bool serves_large_ = false;
 };
 
 unique_fd required(int fd, const char* what) {
@@ -103,7 +108,7 @@ epoll_backend::epoll_backend(const scheduler_options& options)
       wakeup_(required(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "backend epoll: eventfd")),
       buffers_(options.lent_buffers(), options.lent_buffer_bytes(), [this] { feed_starved(); }),
       large_(options.lent_buffers() / others_per_large, options.lent_buffer_bytes() * large_by,
-             [] {}) {
+             [this] { serve_large(); }) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLET;  // each write is an edge, so it is never read
     if (::epoll_ctl(epoll_.handle(), EPOLL_CTL_ADD, wakeup_.handle(), &event) != 0) {
@@ -188,7 +193,7 @@ std::int32_t epoll_backend::attempt_lent(lent_operation& op) noexcept {
     }
     lent_buffers& lender = target.brings_much ? large_ : buffers_;
     if (target.brings_much && large_.empty()) {
-        if (!next_turn_.contains(op)) next_turn_.push_back(op);
+        if (!wait_for_large_.contains(op)) wait_for_large_.push_back(op);
         return would_wait;
     }
     const auto number = lender.take();
@@ -280,13 +285,20 @@ void epoll_backend::cancel(io_operation& op) noexcept {
 
 void epoll_backend::retry_in_turn() noexcept {
     intrusive_list<operation, in_queue> again;
-    again.take_all(next_turn_);
-    const bool none_is_large = large_.empty();
-    while (!again.empty()) {
-        auto& op = static_cast<io_operation&>(again.pop_front());
-        if (none_is_large) epoll_registration_of(op).brings_much = false;
-        retry(op);
+    again.take_all(wait_for_large_);
+    for (operation& op : again) {  // all large ones are held for longer: the others do
+        epoll_registration_of(static_cast<io_operation&>(op)).brings_much = false;
     }
+    again.take_all(next_turn_);
+    while (!again.empty()) retry(static_cast<io_operation&>(again.pop_front()));
+}
+
+void epoll_backend::serve_large() noexcept {
+    if (std::exchange(serves_large_, true)) return;  // one came back unused
+    while (!large_.empty() && !wait_for_large_.empty()) {
+        retry(static_cast<io_operation&>(wait_for_large_.pop_front()));
+    }
+    serves_large_ = false;
 }
 
 void epoll_backend::retry(io_operation& op) noexcept {
@@ -316,7 +328,7 @@ void epoll_backend::handle(const epoll_event& event) noexcept {
 bool epoll_backend::poll(clock::duration wait) {
     CONDUIT_ASSERT(forks_ == forks_so_far(), made_before_fork);
     ++turn_;
-    if (!next_turn_.empty()) wait = clock::duration::zero();
+    if (has_work()) wait = clock::duration::zero();
     retry_in_turn();
     std::array<epoll_event, 128> events;
     const int count = wait_events(events, wait);

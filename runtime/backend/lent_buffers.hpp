@@ -26,8 +26,8 @@ inline constexpr int lent_per_turn_max = 4;
 
 /// Stream sockets to which more comes at once than a buffer holds are lent large ones, by default
 /// of 72 KiB: 64 KiB and what goes around them. They are so few that they stay in the processor's
-/// cache. Who finds none waits for the next turn; where none has come back until then, they are
-/// held for longer, and it takes the others.
+/// cache. Who finds none gets the next one that comes back, in order; where none has in a whole
+/// turn, they are held for longer, and it takes the others.
 inline constexpr std::size_t large_by = 18;  // times as long as the others
 inline constexpr std::size_t others_per_large = 64;
 

@@ -41,7 +41,6 @@ bool is_ended(std::int32_t result) noexcept {
 
 constexpr std::size_t accepted_ahead_max = 16;
 constexpr std::size_t lent_buffers_max = 32768;  // of a buffer ring
-constexpr int large_ahead_max = 8;               // receives of little, until much is not expected
 
 class uring_backend final : public backend {
 public:
@@ -71,6 +70,7 @@ private:
     std::int32_t attempt_lent(lent_operation& op) noexcept;
     std::int32_t attempt_promised(lent_operation& op) noexcept;
     std::int32_t attempt_large(lent_operation& op) noexcept;
+    void serve_large() noexcept;
     bool may_lend(uring_registration& to) const noexcept;
     std::int32_t receive_into(lent_buffers& lender, lent_operation& op, std::size_t most) noexcept;
     bool is_sent_with_others(const io_operation& op) const noexcept;
@@ -125,6 +125,8 @@ private:
     // those of them for which one is kept.
     intrusive_list<operation, in_queue> next_turn_;
     intrusive_list<operation, in_queue> starved_;
+    intrusive_list<operation, in_queue> wait_for_large_;
+    bool serves_large_ = false;
     intrusive_list<operation, in_queue> promised_;
 };
 
@@ -146,7 +148,7 @@ uring_backend::uring_backend(const scheduler_options& options, uring_wish wish,
       buffers_(std::min(options.lent_buffers(), lent_buffers_max),
                slot_bytes(options.lent_buffer_bytes()), [this] { distribute(); }),
       large_(options.lent_buffers() / others_per_large, options.lent_buffer_bytes() * large_by,
-             [] {}),
+             [this] { serve_large(); }),
       lent_bytes_(options.lent_buffer_bytes()),
       supplied_(buffers_.count()) {
     auto made = std::make_unique<ring>(limits_);
@@ -370,15 +372,24 @@ std::int32_t uring_backend::attempt_large(lent_operation& op) noexcept {
     uring_registration& handle = registration_of(op);
     if (!may_lend(handle)) return would_wait;
     if (large_.empty()) {
-        next_turn_.push_back(op);
+        wait_for_large_.push_back(op);
         return would_wait;
     }
     const std::int32_t outcome = receive_into(large_, op, large_.bytes_each());
     if (outcome <= 0) return outcome;
     ++handle.lent;
-    const bool was_much = outcome >= static_cast<std::int32_t>(lent_bytes_);
+    const bool was_much = static_cast<std::size_t>(outcome) >= 2 * lent_bytes_;
     handle.large_ahead = was_much ? large_ahead_max : handle.large_ahead - 1;
     return outcome;
+}
+
+void uring_backend::serve_large() noexcept {
+    if (std::exchange(serves_large_, true)) return;  // one came back unused
+    while (!large_.empty() && !wait_for_large_.empty()) {
+        auto& op = static_cast<lent_operation&>(wait_for_large_.pop_front());
+        retry(op, attempt(op));
+    }
+    serves_large_ = false;
 }
 
 /// Receives at once into a buffer that the ring does not have.
@@ -522,7 +533,8 @@ bool uring_backend::poll(clock::duration wait) {
     work_off_backlog();
     watch_wakeup();
     const bool must_return = !loop::running().ready.empty() || !next_turn_.empty() ||
-                             !promised_.empty() || !backlog_.empty() || !wakeup_is_watched_;
+                             !wait_for_large_.empty() || !promised_.empty() || !backlog_.empty() ||
+                             !wakeup_is_watched_;
     // Where the kernel said that there is more and then brings nothing, it is made to look again:
     // it may forget a stream of TCP after urgent data.
     intrusive_list<request, in_doubt> doubtful;
@@ -648,9 +660,7 @@ void uring_backend::received(request& r, const ring::completed& done) noexcept {
                      handle.traits.carries_handles && done.result > 0);
         const std::size_t bytes = done.result > 0 ? came.payload(buffers_).size() : 0;
         has_bytes = bytes > 0;
-        is_much =
-            bytes >= lent_bytes_ && handle.kind == handle_kind::stream_socket && large_.count() > 0;
-        if (is_much) handle.large_ahead = large_ahead_max;
+        is_much = bytes >= lent_bytes_ && large_.count() > 0 && handle.is_much(turn_);
         if (has_bytes && !handle.closed) {
             keep(handle, std::move(came));
         } else {
@@ -753,12 +763,13 @@ void uring_backend::distribute() noexcept {
 
 void uring_backend::retry_in_turn() noexcept {
     intrusive_list<operation, in_queue> again;
+    again.take_all(wait_for_large_);
+    for (operation& op : again) {  // all large ones are held for longer: the ring's do
+        registration_of(static_cast<io_operation&>(op)).large_ahead = 0;
+    }
     again.take_all(next_turn_);
-    const bool none_is_large = large_.empty();
     while (!again.empty()) {
         auto& op = static_cast<lent_operation&>(again.pop_front());
-        // Where all large buffers are held for longer, it goes on with those of the ring.
-        if (none_is_large) registration_of(op).large_ahead = 0;
         retry(op, attempt(op));
     }
     std::size_t due = 0;

@@ -36,6 +36,9 @@ enum class request_kind : std::uint8_t {
     buffers,      // a lent buffer was filled, and maybe more will be
 };
 
+/// How many receives of little there are until no more is expected to come at once.
+inline constexpr int large_ahead_max = 2;
+
 /// What the kernel is asked to do for one side of a handle.
 struct request : list_hook<in_kernel>, list_hook<in_backlog>, list_hook<in_doubt> {
     request(uring_registration& handle, side which) noexcept : owner(&handle), of(which) {}
@@ -69,6 +72,14 @@ struct uring_registration final : registration, list_hook<in_hoard> {
     bool is_socket() const noexcept {
         return kind == handle_kind::stream_socket || kind == handle_kind::datagram_socket;
     }
+    /// A buffer came full. With another one in the same turn it is much at once, as which what
+    /// comes next is then received.
+    bool is_much(std::uint64_t turn) noexcept {
+        const bool is_second = std::exchange(full_in, turn) == turn;
+        if (kind != handle_kind::stream_socket || !is_second) return false;
+        large_ahead = large_ahead_max;
+        return true;
+    }
     /// Whether the kernel itself waits for what a read needs.
     bool waits_in_kernel() const noexcept {
         return is_socket() || kind == handle_kind::file ||
@@ -85,6 +96,7 @@ struct uring_registration final : registration, list_hook<in_hoard> {
     int lent = 0;                      // buffers lent in turn `lent_in`
     std::uint64_t lent_in = 0;
     int large_ahead = 0;             // receives for which a large buffer is tried: much came lately
+    std::uint64_t full_in = 0;       // turn in which a whole buffer came
     int polled_by_others = 0;        // splices to this handle
     io_operation* closer = nullptr;  // waits until the kernel has let go
 };

@@ -58,6 +58,16 @@ TEST_CASE("kept bytes move to the front or to a larger block", "[channels][buffe
     REQUIRE(kept.bytes().data() == nullptr);
 }
 
+TEST_CASE("a block is given up that is much larger than what is kept",
+          "[channels][buffered_reader]") {
+    kept_bytes kept;
+    kept.append(bytes_of(std::string(70'000, 'x')));
+    kept.consume(69'999);
+    kept.fit();
+    REQUIRE(text_of(kept.bytes()) == "x");
+    REQUIRE(kept.make_room(1).size() < 100);
+}
+
 CO_TEST_CASE("a reader holds nothing once all was taken", "[channels][buffered_reader]") {
     auto [in, out] = make_pipe().value();
     auto written = co_await write_all(out, bytes_of("xy"));
