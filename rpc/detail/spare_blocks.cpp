@@ -3,15 +3,16 @@
 #include <conduit/runtime/frame_pool.hpp>
 
 #include <bit>
+#include <cstring>
 #include <new>
 
 namespace conduit::rpc::detail {
 namespace {
 
 constexpr bool keeps = CONDUIT_POOL_FRAMES != 0;
+constexpr std::size_t least = 8192;
 
 std::size_t index_of(std::size_t bytes) noexcept {
-    constexpr std::size_t least = 8192;
     return static_cast<std::size_t>(std::bit_width(bytes) - std::bit_width(least));
 }
 
@@ -40,32 +41,37 @@ std::byte* spare_blocks::take(std::size_t bytes) {
     if (index >= sizes || free_[index] == nullptr) {
         return static_cast<std::byte*>(::operator new(bytes));
     }
-    free_block* block = free_[index];
-    free_[index] = block->next;
     kept_ -= bytes;
-    return static_cast<std::byte*>(static_cast<void*>(block));
+    return pop(index);
 }
 
 void spare_blocks::give_back(std::byte* memory, std::size_t bytes) noexcept {
     const std::size_t index = index_of(bytes);
-    if (!keeps || index >= sizes || kept_ + bytes > kept_max || thread_ended_) {
-        ::operator delete(memory);
-        return;
-    }
+    if (!keeps || index >= sizes || thread_ended_) return ::operator delete(memory);
+    while (kept_ + bytes > kept_max) drop_largest();
     static thread_local const end_of_thread trims(*this);
-    free_[index] = ::new (memory) free_block(free_[index]);
+    std::memcpy(memory, &free_[index], sizeof memory);
+    free_[index] = memory;
     kept_ += bytes;
 }
 
+/// The first bytes of a free block are the address of the next one.
+std::byte* spare_blocks::pop(std::size_t index) noexcept {
+    std::byte* const block = free_[index];
+    std::memcpy(&free_[index], block, sizeof block);
+    return block;
+}
+
+/// What is no longer asked for makes room for what is.
+void spare_blocks::drop_largest() noexcept {
+    std::size_t index = sizes - 1;
+    while (free_[index] == nullptr) --index;
+    kept_ -= least << index;
+    ::operator delete(pop(index));
+}
+
 void spare_blocks::trim() noexcept {
-    for (free_block*& head : free_) {
-        while (head != nullptr) {
-            free_block* block = head;
-            head = block->next;
-            ::operator delete(block);
-        }
-    }
-    kept_ = 0;
+    while (kept_ > 0) drop_largest();
 }
 
 }  // namespace conduit::rpc::detail

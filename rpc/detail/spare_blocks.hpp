@@ -14,7 +14,8 @@
 
 namespace conduit::rpc::detail {
 
-/// Keeps up to 1 MiB for each thread, in blocks of up to 256 KiB whose sizes are powers of two.
+/// Keeps up to 1 MiB for each thread, in blocks of up to 256 KiB whose sizes are powers of two;
+/// where it has so much the largest make room for what is given back.
 /// What is given back on another thread stays with that thread. Under AddressSanitizer none is
 /// kept.
 class spare_blocks {
@@ -27,23 +28,23 @@ public:
     std::byte* take(std::size_t bytes);
     void give_back(std::byte* memory, std::size_t bytes) noexcept;
 
+    /// Gives those that are kept back to the heap.
+    void trim() noexcept;
     /// How many bytes are kept.
     std::size_t kept() const noexcept { return kept_; }
 
 private:
-    struct free_block {
-        explicit free_block(free_block* rest) noexcept : next(rest) {}
-        free_block* next;
-    };
     class end_of_thread;
     static constexpr std::size_t sizes = 6;  // from 8 KiB
 
     constexpr spare_blocks() noexcept = default;
-    void trim() noexcept;
+
+    std::byte* pop(std::size_t index) noexcept;
+    void drop_largest() noexcept;
 
     static thread_local constinit spare_blocks blocks;
 
-    std::array<free_block*, sizes> free_{};
+    std::array<std::byte*, sizes> free_{};
     std::size_t kept_ = 0;
     bool thread_ended_ = false;
 };

@@ -12,6 +12,7 @@
 #include <conduit/channels/unix_listener.hpp>
 #include <conduit/channels/unix_stream.hpp>
 #include <conduit/rpc/connection.hpp>
+#include <conduit/rpc/detail/spare_blocks.hpp>
 #include <conduit/rpc/pool_client.hpp>
 #include <conduit/rpc/server.hpp>
 #include <conduit/rpc/service_table.hpp>
@@ -210,13 +211,14 @@ task<> call_and_give_up_until(steady::time_point until, rpc::pool_client<vessel>
     while (there.pool().calls_made_now() > 0) co_await test::come_round();
 }
 
-/// What there is of everything while nothing is done. Free frames are no longer there.
+/// What there is of everything while nothing is done. Free frames and blocks are no longer there.
 task<holdings> holdings_at_rest(rpc::pool_client<vessel>& there, const rpc::server& a,
                                 const rpc::server& b) {
     co_await there->who();
     while (a.calls_served_now() + b.calls_served_now() > 0) co_await test::come_round();
     co_await test::settle();
     frame_pool::of_thread().trim();
+    rpc::detail::spare_blocks::of_thread().trim();
     co_return holdings();
 }
 

@@ -47,6 +47,23 @@ TEST_CASE("a large block that was given back is taken again", "[rpc][spare_block
     REQUIRE(same);
     REQUIRE(apart);
 }
+
+TEST_CASE("large blocks that are no longer used make room for others", "[rpc][spare_blocks]") {
+    bool same = false;
+    std::size_t kept = 0;
+    std::thread([&] {
+        use_blocks(4, 262'144);
+        spare_blocks& blocks = spare_blocks::of_thread();
+        std::byte* first = blocks.take(65'536);
+        blocks.give_back(first, 65'536);
+        std::byte* second = blocks.take(65'536);
+        same = second == first;
+        blocks.give_back(second, 65'536);
+        kept = blocks.kept();
+    }).join();
+    REQUIRE(same);
+    REQUIRE(kept == 3 * 262'144 + 65'536);
+}
 #endif
 
 TEST_CASE("what is kept of large blocks is bounded", "[rpc][spare_blocks]") {
