@@ -49,8 +49,8 @@ public:
     /// What came with the call; empty where nothing did.
     const rpc::metadata& metadata() const noexcept;
 
-    /// Holds something until the result is on its way out, or nobody gets one any more: a permit for
-    /// what the procedure returns. One thing: the next one takes its place.
+    /// Holds something until the result is on its way out, or nobody gets one any more: a permit
+    /// for what the procedure returns. One thing: the next one takes its place.
     void keep(std::shared_ptr<const void> what) const noexcept { kept_ = std::move(what); }
 
     /// When the caller stops waiting; time_point::max() when it said nothing.

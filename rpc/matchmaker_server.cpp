@@ -21,6 +21,17 @@
 
 namespace conduit::rpc {
 namespace detail {
+namespace {
+
+/// Of those that clients send, of which no method of its takes one.
+server_options without_handles(server_options options) {
+    connection_options each = options.each();
+    each.handles_max(0).handles(handle_policy().per_message_max(0));
+    options.each(std::move(each));
+    return options;
+}
+
+}  // namespace
 
 class matchmaker_state {
 public:
@@ -28,7 +39,7 @@ public:
         : options_(std::move(options)),
           policy_(std::make_unique<matchmaker_policy>(matchmaker_policy::first_come())),
           store_(options_.state()),
-          server_(options_.server()),
+          server_(without_handles(options_.server())),
           saves_(scheduler::current().guests().group_context()) {}
 
     task<void> start();

@@ -32,8 +32,8 @@ public:
     server_options& strangers_max(std::size_t n) noexcept { return set(strangers_max_, n); }
 
     /// How many calls it serves at a time; 4,096. What comes then fails with resource_exhausted. Of
-    /// this and of the next three a user may take half of what the other users leave, so that no one
-    /// can take all; over TCP a host counts as a user.
+    /// this and of the next three a user may take half of what the other users leave, so that no
+    /// one can take all; over TCP a host counts as a user.
     server_options& calls_max(std::size_t n) noexcept { return set(calls_max_, n); }
     /// What all connections together may take of what connection_options::memory_max() bounds for
     /// each: 64 MiB.

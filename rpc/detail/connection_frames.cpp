@@ -47,6 +47,7 @@ std::string escaped(std::string_view text) {
 
 bool connection_state::on_settings(const wire_settings& theirs) {
     theirs_ = static_cast<const wire_limits&>(theirs);  // what else came is used here only
+    if (!stream_.inside().carries_handles()) theirs_.handles_max = 0;
     greeted_.set();
     const std::uint32_t every =
         std::max(ours_.keep_alive_ms, std::min(theirs.keep_alive_ms, their_keep_alive_most));

@@ -425,7 +425,8 @@ bool connection_state::let_in(ancillary_data& along) {
     account_->add(resource::handles, came->size());  // until their frames take them
     for (received_handle& each : *came) handles_.push_back(each.take());
     constexpr std::size_t of_a_message = 16;
-    if (handles_.size() > of_a_message && account_->left(resource::handles) == 0) {
+    // What comes with one more message is let in, so that only its call fails.
+    if (account_->beyond(resource::handles) > of_a_message) {
         return end_for(limit::handles_held_max, goaway_reason::handles,
                        std::to_string(handles_.size()) +
                            " handles wait for their frames: " + account_->text(resource::handles));

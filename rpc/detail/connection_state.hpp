@@ -161,7 +161,8 @@ public:
     bool takes_handles(std::size_t count) const noexcept { return count <= handles_max(); }
     /// Whether a result may bring handles, or others were not received yet.
     bool may_give() noexcept { return !giving_.is_locked() && has_room_for_handles(); }
-    /// Waits until then, first come, first served. Nothing tells when a peer reads: it is looked at.
+    /// Waits until then, first come, first served. Nothing tells when a peer reads, so that is
+    /// looked at.
     task<result<scoped_lock>> until_may_give();
     /// Handles of a result are to be attached to the output: charged until they were received.
     /// Yields as how many; none where nobody can say when that is.

@@ -2,9 +2,13 @@
 #include <conduit/rpc/detail/given_handles.hpp>
 
 #include <conduit/runtime/backend/kernel.hpp>
+#include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/timer.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <new>
 #include <utility>
 
 namespace conduit::rpc::detail {
@@ -13,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr clock::duration collected_every = 10ms;
+constexpr clock::duration looked_at_every = 1s;
 
 }  // namespace
 
@@ -22,11 +27,12 @@ void given_of_connection::sent(std::size_t handles) noexcept {
     with.end = output_->sent();
 }
 
-/// What is in the kernel takes at least as much memory as it has bytes.
+/// What is in the kernel takes at least as much memory as it has bytes. Where it does not say, all
+/// counts as read.
 std::uint64_t given_of_connection::read_up_to() const noexcept {
     const auto unread = current_kernel().unread_by_peer(*socket_);
-    if (!unread) return 0;
-    if (output_ == nullptr) return *unread == 0 ? UINT64_MAX : 0;
+    if (!unread || *unread == 0) return UINT64_MAX;
+    if (output_ == nullptr) return 0;
     return output_->sent() - std::min<std::uint64_t>(output_->sent(), *unread);
 }
 
@@ -52,12 +58,30 @@ void given_of_connection::ended(unique_fd socket) noexcept {
     account_->give_back(resource::given, std::exchange(older_.handles, 0));
 }
 
+given_handles::given_handles() : looks_(scheduler::current().guests().group_context()) {}
+
 given_handles::~given_handles() {
     while (!left_.empty()) delete &left_.pop_front();
 }
 
 void given_handles::leave(std::unique_ptr<given_of_connection> one) noexcept {
-    if (one->unread() > 0) left_.push_back(*one.release());
+    if (one->unread() == 0) return;
+    left_.push_back(*one.release());
+    if (looking_) return;
+    try {
+        looks_.spawn(look(), "rpc given handles");
+        looking_ = true;
+    } catch (const std::bad_alloc&) {  // whoever lacks room looks, too
+    }
+}
+
+task<void> given_handles::look() {
+    while (!left_.empty()) {
+        const auto stopped = co_await sleep_for(looked_at_every);
+        if (stopped) break;
+        collect();
+    }
+    looking_ = false;
 }
 
 void given_handles::collect() noexcept {

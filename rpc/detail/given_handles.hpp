@@ -17,12 +17,14 @@
 #include <conduit/rpc/detail/shared_limits.hpp>
 #include <conduit/runtime/clock.hpp>
 #include <conduit/runtime/intrusive_list.hpp>
+#include <conduit/runtime/task.hpp>
+#include <conduit/runtime/task_group.hpp>
 #include <conduit/runtime/unique_fd.hpp>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace conduit::rpc::detail {
 
@@ -70,23 +72,28 @@ private:
 /// Of all connections of a server.
 class given_handles {
 public:
-    given_handles() noexcept = default;
+    given_handles();
     given_handles(const given_handles&) = delete;
     given_handles& operator=(const given_handles&) = delete;
     ~given_handles();
 
     /// Knows of it until it is destroyed.
     void add(given_of_connection& one) noexcept { open_.push_back(one); }
-    /// Keeps those of a connection that has ended for as long as something is unread.
+    /// Keeps those of a connection that has ended for as long as something is unread, which is
+    /// looked at each second.
     void leave(std::unique_ptr<given_of_connection> one) noexcept;
     /// Gives back what was received of all; each 10 ms at most, as those who read nothing ask for
     /// it the more often.
     void collect() noexcept;
 
 private:
+    task<void> look();
+
     intrusive_list<given_of_connection, among_given> open_;
     intrusive_list<given_of_connection, among_given> left_;  // which are this object's
     clock::time_point collected_ = clock::time_point::min();
+    bool looking_ = false;
+    task_group looks_;
 };
 
 }  // namespace conduit::rpc::detail

@@ -171,9 +171,9 @@ void incoming_call::tell_watches(status code, std::string_view text,
     std::exchange(watches_, nullptr)->ended(how);
 }
 
-bool incoming_call::is_ready(std::size_t size) {
-    if (!may_give()) [[unlikely]]
-        return false;
+bool incoming_call::is_ready(std::size_t size) { return has_room(size) && may_give(); }
+
+bool incoming_call::has_room(std::size_t size) {
     if (outlet_ == nullptr && size <= whole_most(*on_)) [[likely]]
         return on_->has_room();
     return outlet().is_ready(size);
@@ -191,18 +191,23 @@ task<result<scoped_lock>> incoming_call::until_may_give() {
     co_return errc::closed;
 }
 
+/// With a turn to give nothing else is waited for: others have theirs behind it.
 task<result<void>> incoming_call::until_ready(std::size_t size) {
-    std::optional<scoped_lock> turn;
-    if (!may_give()) {
-        auto may = co_await until_may_give();
-        if (!may) co_return may.error();
-        turn = std::move(*may);
+    for (;;) {
+        if (!has_room(size)) {
+            const auto may = co_await until_room(size);
+            if (!may) co_return may;
+        }
+        if (may_give()) co_return result<void>();
+        const auto turn = co_await until_may_give();
+        if (!turn) co_return turn.error();
+        if (has_room(size)) co_return result<void>();
     }
-    co_return co_await until_room(size);
 }
 
 task<result<void>> incoming_call::until_room(std::size_t size) {
-    if (size <= whole_most(*on_)) co_return co_await outlet().until_ready();
+    const bool is_item = method_row_->response_stream;
+    if (is_item || size <= whole_most(*on_)) co_return co_await outlet().until_ready(size);
     for (;;) {
         const std::uint64_t before = on_->pieces_sent();
         const auto may = co_await within(on_->progress_within(), outlet().until_ready(size));

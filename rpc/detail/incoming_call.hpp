@@ -90,16 +90,15 @@ public:
     [[nodiscard]] bool begin_run();
     bool has_deadline() const noexcept { return deadline_ != clock::time_point::max(); }
 
-    /// Waits until there is room for a result of `size` bytes. Fails as message_outlet's does, and
+    /// Waits until there is room for a result or an item of `size` bytes, and for handles where it
+    /// may bring some; to be sent before anything is awaited. Fails as message_outlet's does, and
     /// with errc::closed where the peer does not take what is before it for `progress_within`: the
     /// call has ended with a fault then.
     task<result<void>> until_ready(std::size_t size);
     bool is_ready(std::size_t size);
 
-    /// Whether what goes to the caller next may bring handles, where it is of a type that has some;
-    /// and waits until then, likewise. Others wait for theirs until the lock is given up.
+    /// Whether what goes to the caller next may bring handles, where it is of a type that has some.
     bool may_give() const noexcept;
-    task<result<scoped_lock>> until_may_give();
 
     /// Where to write the result, all `size` bytes of it, before anything else is sent on the
     /// connection; then reply(). Throws fault(resource_exhausted) beyond the peer's message_max.
@@ -154,7 +153,9 @@ private:
     void end_with_fault(const fault& why, std::uint8_t flags);
     bool is_worth_beginning();
     bool ask_interceptors();
+    bool has_room(std::size_t size);
     task<result<void>> until_room(std::size_t size);
+    task<result<scoped_lock>> until_may_give();
     void end_unread(limit which, const std::string& what);
     void tell_watches(status code, std::string_view text, clock::time_point now) noexcept;
     void record(status code, std::uint32_t queue_us, std::uint32_t run_us,

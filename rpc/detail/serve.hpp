@@ -10,7 +10,6 @@
 #include <conduit/rpc/detail/parameters.hpp>
 #include <conduit/rpc/detail/signature.hpp>
 #include <conduit/rpc/fault.hpp>
-#include <conduit/runtime/mutex.hpp>
 #include <conduit/runtime/stream.hpp>
 #include <conduit/runtime/task.hpp>
 #include <conduit/runtime/task_group.hpp>
@@ -55,14 +54,12 @@ task<void> send_items(incoming_call* call, stream<T> result) {
     message_outlet& out = call->outlet();
     while (auto item = co_await items.next()) {
         const std::size_t size = encoded_size(*item);
-        std::optional<scoped_lock> turn;
-        if (!call->may_give()) {
-            conduit::result<scoped_lock> may_give = co_await call->until_may_give();
-            if (!may_give) throw_over(may_give.error());
-            turn = std::move(*may_give);
-        }
         const conduit::result<void> may = co_await out.until_ready(size);
         if (!may) throw_over(may.error());
+        if (!call->may_give()) {
+            const conduit::result<void> may_give = co_await call->until_ready(size);
+            if (!may_give) throw_over(may_give.error());
+        }
         write_message_of(size, out, *item);
         out.send();
     }

@@ -162,6 +162,13 @@ public:
         return user_ == nullptr ? own : std::min(own, user_->left(what));
     }
     std::size_t taken(resource what) const noexcept { return taken_.of(what); }
+    /// By how much more was added than may be taken, of whichever limit that is most.
+    std::size_t beyond(resource what) const noexcept {
+        const auto above = [](std::size_t n, std::size_t most) { return n > most ? n - most : 0; };
+        const std::size_t own = above(taken_.of(what), most_.of(what));
+        if (user_ == nullptr) return own;
+        return std::max(own, above(user_->taken(what), user_->most(what)));
+    }
     /// Whose it is; null where nobody shares.
     user_account* user() const noexcept { return user_.get(); }
 

@@ -267,11 +267,13 @@ task<int> serve(options given) {
 }
 
 descriptor_shares shares_of(std::size_t descriptors, bool everybody) noexcept {
+    constexpr std::size_t own_most = 128;  // besides, there are refusals under way
+    const std::size_t others = descriptors - std::min(descriptors / 4, own_most);
     descriptor_shares made;
-    made.connections = std::clamp<std::size_t>(descriptors / 3, 1, 65'536);
+    made.connections = std::clamp<std::size_t>(others / 3, 1, 65'536);
     made.connections_per_user =
         std::clamp<std::size_t>(everybody ? made.connections / 4 : made.connections, 1, 16'384);
-    made.handles = std::clamp<std::size_t>(descriptors / 8, 1, 8192);
+    made.handles = std::clamp<std::size_t>(others / 8, 1, 8192);
     made.handles_per_user =
         std::clamp<std::size_t>(everybody ? made.handles / 4 : made.handles, 1, 1024);
     return made;

@@ -44,8 +44,9 @@ struct descriptor_shares {
     std::size_t handles_per_user = 0;
 };
 
-/// Of a limit of so many: a connection is one, and where something was announced over it another
-/// one; a quarter is for handles, half of it until they are sent. Of these a user has a quarter, unless there is only one.
+/// Of a limit of so many, some are its own. Of the others a connection is one, and where something
+/// was announced over it another one; a quarter is for handles, half of it until they are sent. Of
+/// connections and of handles that are open a user has a quarter, unless there is only one.
 descriptor_shares shares_of(std::size_t descriptors, bool everybody) noexcept;
 
 /// Allows itself as many descriptors as it may have: each client is one, and its process another.
