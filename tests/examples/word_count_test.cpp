@@ -6,6 +6,7 @@
 #include "../skip.hpp"
 #include "../support/child.hpp"
 #include "../support/co_test.hpp"
+#include "../support/settle.hpp"
 #include "../support/temp_dir.hpp"
 
 #include <conduit/channels/command.hpp>
@@ -39,6 +40,7 @@
 #include <optional>
 #include <ostream>
 #include <regex>
+#include <set>
 #include <span>
 #include <sstream>
 #include <string>
@@ -425,17 +427,20 @@ CO_TEST_CASE("the demo goes on without workers that stand still, as without dead
     demo_under_way demo(there, 50'000);
     co_await demo.until_it_counts();
     const bool held = !demo.process().signal(SIGSTOP).error();  // no batch is given out meanwhile
-    std::size_t stopped = 0;  // two, for one may be the one that is killed anyway
-    for (const std::int32_t pid : processes_of("/word_count_worker")) {
-        if (stopped == 2 || parent_of(pid) != demo.process().pid()) continue;
-        if (::kill(pid, SIGSTOP) == 0) ++stopped;
+    std::set<std::int32_t> stopped;  // two, for one may be the one that is killed anyway
+    while (held && stopped.size() < 2) {
+        for (const std::int32_t pid : processes_of("/word_count_worker")) {
+            if (stopped.size() == 2 || parent_of(pid) != demo.process().pid()) continue;
+            if (::kill(pid, SIGSTOP) == 0) stopped.insert(pid);
+        }
+        co_await test::come_round();  // some may not have begun
     }
     const bool let_go = !demo.process().signal(SIGCONT).error();
     const std::string said = co_await demo.read_on();
     auto ended = co_await demo.process().exited();
     CAPTURE(said);
     CHECK(held);
-    CHECK(stopped == 2);
+    CHECK(stopped.size() == 2);
     CHECK(let_go);
     CHECK(ended.value().code == 0);
     CHECK(ended.value().signal == 0);

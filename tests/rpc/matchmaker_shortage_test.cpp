@@ -8,6 +8,7 @@
 #include "../support/fail_nth_call.hpp"
 #include "../support/matchmaker_place.hpp"
 #include "../support/queries.hpp"
+#include "../support/raw_peer.hpp"
 #include "../support/settle.hpp"
 
 #include <conduit/channels/unix_listener.hpp>
@@ -262,4 +263,22 @@ CO_TEST_CASE("of handles that wait for who asked for them there are no more than
     REQUIRE(most <= handles_max);
     REQUIRE(waiting > 0);
     REQUIRE(refused > 0);
+}
+
+CO_TEST_CASE("a matchmaker lets in no handles, which no method of its takes",
+             "[rpc][matchmaker][handles][fault]") {
+    test::needs_processes();
+    test::matchmaker_place there;
+    co_await there.start();
+    auto socket = co_await unix_stream::connect(there.folder.path("matchmaker.sock"));
+    test::raw_peer peer{any_stream(std::move(socket.value()))};
+    test::bytes hello = test::greeting();
+    co_await peer.send(std::move(hello));
+    co_await peer.until_greeted();
+    std::vector<unique_fd> one;
+    one.push_back(std::move(current_kernel().make_pipe().value().first));
+    test::bytes half(1, std::byte{0});  // of a frame, so that nothing is known of what it is for
+    co_await peer.send_with(std::move(half), std::move(one));
+    co_await peer.until_told_off();
+    REQUIRE(peer.settings->handles_max == 0);
 }

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Results with handles, and peers that do not read them: how long they wait, and whom they hold up.
+#include "../skip.hpp"
 #include "../support/co_test.hpp"
+#include "../support/queries.hpp"
 #include "../support/raw_peer.hpp"
 #include "../support/settle.hpp"
 #include "../support/temp_dir.hpp"
 
+#include <conduit/channels/address.hpp>
+#include <conduit/channels/connect.hpp>
+#include <conduit/channels/memory_stream.hpp>
+#include <conduit/channels/pipe.hpp>
 #include <conduit/channels/unix_stream.hpp>
 #include <conduit/rpc/client.hpp>
 #include <conduit/rpc/connect.hpp>
@@ -200,6 +206,44 @@ CO_TEST_CASE("who ends a connection without reading its handles keeps the charge
     REQUIRE(text.find("1 of 1 open handles were given and are not received by user ") !=
             std::string::npos);
     REQUIRE(second.ends.at(1).status == 0);
+}
+
+CO_TEST_CASE("a peer says that it takes handles where none can be sent, and gets a fault",
+             "[rpc][server][handles][fault]") {
+    opening_place there(giving(enough, each(1)));
+    auto to = make_pipe().value();
+    auto from = make_pipe().value();
+    there.server.serve(any_stream(std::move(to.reader), std::move(from.writer)));
+    raw_peer by_pipe{any_stream(std::move(from.reader), std::move(to.writer))};
+    auto ends = make_memory_stream_pair();
+    there.server.serve(any_stream(std::move(ends.first)));
+    raw_peer in_memory{any_stream(std::move(ends.second))};
+    for (raw_peer* peer : {&by_pipe, &in_memory}) {
+        bytes asks = calls(2);
+        co_await peer->send(std::move(asks));
+        co_await peer->until_ends(2);
+        const auto& answer = peer->ends.at(1);
+        REQUIRE(answer.status == static_cast<std::uint32_t>(rpc::status::failed_precondition));
+        REQUIRE(first_string(answer.message) == "this connection carries no handles");
+    }
+    by_pipe.hang_up();
+    in_memory.hang_up();
+    while (there.server.stats().connections_now > 0) co_await come_round();
+    REQUIRE(there.hits() == 0);
+}
+
+CO_TEST_CASE("a peer over TCP says that it takes handles, and gets a fault",
+             "[rpc][server][handles][fault]") {
+    if (!test::is_real()) co_return test::skip("no internet sockets in simulation");
+    opening_place there(giving(enough, each(1)));
+    const address where = co_await there.server.listen("tcp:127.0.0.1:0");
+    auto stream = co_await conduit::connect(where);
+    raw_peer peer{std::move(stream.value())};
+    bytes asks = calls(2);
+    co_await peer.send(std::move(asks));
+    co_await peer.until_ends(2);
+    REQUIRE(first_string(peer.ends.at(1).message) == "this connection carries no handles");
+    REQUIRE(there.hits() == 0);
 }
 
 CO_TEST_CASE("a peer that reads gets all handles, however few may be on their way",

@@ -2,7 +2,9 @@
 //
 // For how long handles that were sent are charged: until the kernel says that what brought them was
 // read, whatever becomes of the connection meanwhile.
+#include "../../skip.hpp"
 #include "../../support/co_test.hpp"
+#include "../../support/queries.hpp"
 #include "../../support/settle.hpp"
 
 #include <conduit/rpc/detail/given_handles.hpp>
@@ -160,6 +162,24 @@ CO_TEST_CASE("handles stay charged when their connection has ended, until its pe
     REQUIRE(ended == 2);
     REQUIRE(is_end);
     REQUIRE(all->taken(resource::given) == 0);
+}
+
+CO_TEST_CASE("handles of connections that have ended are looked at without being asked",
+             "[rpc][given_handles]") {
+    if (test::is_real()) co_return test::skip("it takes a second");
+    const auto all = std::make_shared<shared_limits>(most);
+    given_handles ledger;
+    giver one(all);
+    ledger.add(*one.given);
+    co_await one.give();
+    one.end();
+    ledger.leave(std::move(one.given));
+    const std::size_t ended = one.charged();
+    co_await one.hang_up();
+    co_await settle();
+    co_await settle();
+    REQUIRE(ended == 1);
+    REQUIRE(one.charged() == 0);
 }
 
 CO_TEST_CASE("a peer that closes receives no more", "[rpc][given_handles]") {

@@ -58,6 +58,22 @@ TEST_CASE("a user takes half of what the others leave", "[rpc][shared_limits]") 
     REQUIRE(greedy.left(resource::calls) == 50);
 }
 
+TEST_CASE("what was added beyond a limit is told, of the user or of the connection",
+          "[rpc][shared_limits]") {
+    const auto all = std::make_shared<shared_limits>(amounts{100, 100, 10});
+    limits_account one(of_a_connection, all->user("user 1"));
+    limits_account other(of_a_connection, all->user("user 1"));
+    one.add(resource::handles, 4);
+    REQUIRE(one.beyond(resource::handles) == 0);
+    one.add(resource::handles, 1);
+    REQUIRE(one.beyond(resource::handles) == 1);
+    REQUIRE(other.beyond(resource::handles) == 0);
+    other.add(resource::handles, 3);
+    REQUIRE(other.beyond(resource::handles) == 3);  // of the five that the user may have
+    one.give_back(resource::handles, 5);
+    REQUIRE(other.beyond(resource::handles) == 0);
+}
+
 TEST_CASE("a user is one as long as it has a connection", "[rpc][shared_limits]") {
     const auto all = std::make_shared<shared_limits>(amounts{100, 100, 100});
     auto one = all->user("user 1");
