@@ -50,7 +50,7 @@ void spare_blocks::give_back(std::byte* memory, std::size_t bytes) noexcept {
     if (!keeps || index >= sizes || thread_ended_) return ::operator delete(memory);
     while (kept_ + bytes > kept_max) drop_largest();
     static thread_local const end_of_thread trims(*this);
-    std::memcpy(memory, &free_[index], sizeof memory);
+    std::memcpy(memory, &free_[index], sizeof(std::byte*));
     free_[index] = memory;
     kept_ += bytes;
 }
@@ -58,7 +58,7 @@ void spare_blocks::give_back(std::byte* memory, std::size_t bytes) noexcept {
 /// The first bytes of a free block are the address of the next one.
 std::byte* spare_blocks::pop(std::size_t index) noexcept {
     std::byte* const block = free_[index];
-    std::memcpy(&free_[index], block, sizeof block);
+    std::memcpy(&free_[index], block, sizeof(std::byte*));
     return block;
 }
 
