@@ -76,7 +76,10 @@ public:
         ends_.out.close();
         given->ended(std::move(kept));
     }
-    task<> hang_up() { co_await ends_.in.close_and_wait(); }
+    task<> hang_up() {
+        const auto closed = co_await ends_.in.close_and_wait();
+        REQUIRE(closed);
+    }
 
     std::size_t charged() const { return account_->taken(resource::given); }
 
