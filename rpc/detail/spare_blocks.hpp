@@ -14,10 +14,9 @@
 
 namespace conduit::rpc::detail {
 
-/// Keeps up to 1 MiB for each thread, in blocks of up to 256 KiB whose sizes are powers of two;
-/// where it has so much the largest make room for what is given back.
-/// What is given back on another thread stays with that thread. Under AddressSanitizer none is
-/// kept.
+/// Keeps up to 1 MiB for each thread, in blocks of up to 256 KiB whose sizes are powers of two.
+/// Where it has so much, the largest make room for what is given back, which stays with the thread
+/// that does so. Under AddressSanitizer none is kept.
 class spare_blocks {
 public:
     static constexpr std::size_t kept_max = std::size_t{1} << 20;
