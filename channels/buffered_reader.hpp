@@ -10,88 +10,16 @@
 
 #pragma once
 
+#include <conduit/channels/kept_bytes.hpp>
 #include <conduit/channels/stream.hpp>
-#include <conduit/runtime/assert.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
-#include <memory>
 #include <span>
 #include <system_error>
 #include <utility>
 
 namespace conduit {
-
-/// Bytes in order, in one block of memory that is given back as soon as the last one is taken.
-class kept_bytes {
-public:
-    std::span<const std::byte> bytes() const noexcept { return {memory_.get() + begin_, size()}; }
-    std::size_t size() const noexcept { return end_ - begin_; }
-    bool empty() const noexcept { return begin_ == end_; }
-
-    void consume(std::size_t n) noexcept {
-        CONDUIT_ASSERT(n <= size(), "more was consumed than there is");
-        begin_ += n;
-        if (empty()) clear();
-    }
-    void clear() noexcept {
-        memory_.reset();
-        begin_ = end_ = room_ = 0;
-    }
-
-    /// Room for at least `n` more bytes behind the last one; see grow().
-    std::span<std::byte> make_room(std::size_t n) {
-        if (room_ - end_ < n) rearrange(n);
-        return {memory_.get() + end_, room_ - end_};
-    }
-    /// The first `n` bytes of the room were filled.
-    void grow(std::size_t n) noexcept { end_ += n; }
-
-    void append(std::span<const std::byte> more) {
-        if (more.empty()) return;
-        std::memcpy(make_room(more.size()).data(), more.data(), more.size());
-        grow(more.size());
-    }
-    void prepend(std::span<const std::byte> before) {
-        kept_bytes all;
-        all.make_room(before.size() + size());
-        all.append(before);
-        all.append(bytes());
-        *this = std::move(all);
-    }
-
-    /// Before a wait, which may last: gives up a block that is much larger than what is there.
-    void fit() {
-        constexpr std::size_t worth_it = 8192;
-        if (room_ < worth_it || room_ / 4 < size()) return;
-        kept_bytes all;
-        if (!empty()) all.append(bytes());
-        *this = std::move(all);
-    }
-
-private:
-    /// Moves what is there to the front, of a larger block where that is not enough.
-    void rearrange(std::size_t n) {
-        const std::size_t held = size();
-        if (held + n > room_ || held > begin_) {
-            const std::size_t room = std::max(held + n, std::min(2 * held, held + (1U << 20)));
-            auto larger = std::make_unique_for_overwrite<std::byte[]>(room);
-            if (held != 0) std::memcpy(larger.get(), memory_.get() + begin_, held);
-            memory_ = std::move(larger);
-            room_ = room;
-        } else if (held != 0) {
-            std::memcpy(memory_.get(), memory_.get() + begin_, held);
-        }
-        begin_ = 0;
-        end_ = held;
-    }
-
-    std::unique_ptr<std::byte[]> memory_;
-    std::size_t begin_ = 0;
-    std::size_t end_ = 0;
-    std::size_t room_ = 0;
-};
 
 /// Reads ahead from a source that must outlive it, and that nobody else reads meanwhile.
 ///

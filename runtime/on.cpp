@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <conduit/runtime/frame_pool.hpp>
 #include <conduit/runtime/on.hpp>
+#include <conduit/runtime/spare_blocks.hpp>
 #include <conduit/runtime/task_group.hpp>
 
 namespace conduit {
@@ -39,6 +40,7 @@ void errand_base::wait() noexcept {
     back_.acquire();
     free_task();
     frame_pool::of_thread().trim();  // no scheduler does it on this thread
+    spare_blocks::of_thread().trim();
 }
 
 void errand_base::request_stop(stop_reason why) noexcept {

@@ -5,6 +5,7 @@
 #include <conduit/runtime/detail/thread_pool.hpp>
 #include <conduit/runtime/frame_pool.hpp>
 #include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/spare_blocks.hpp>
 
 #include <algorithm>
 #include <new>
@@ -112,6 +113,7 @@ void scheduler::end() noexcept {
     state_->pool.reset();
     state_->waits->leave();
     frame_pool::of_thread().trim();
+    spare_blocks::of_thread().trim();
 }
 
 void scheduler::drive(const job& root) {

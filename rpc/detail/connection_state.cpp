@@ -571,7 +571,6 @@ task<void> connection_state::write_output() {
     }
     if (ending_) co_return co_await finish_writing();
     output_.rest();
-    reader_.trim();
     work_.reset();
 }
 

@@ -7,7 +7,6 @@
 #include <conduit/rpc/detail/wire_rules.hpp>
 
 #include <algorithm>
-#include <utility>
 
 namespace conduit::rpc::detail {
 
@@ -26,15 +25,11 @@ void frame_reader::feed(std::span<const std::byte> bytes, frame_events& events) 
         } else {
             bytes = bytes.subspan(parse(bytes, events));
             if (to_skip_ == 0 && is_active()) {
-                kept_.assign(bytes.begin(), bytes.end());
+                kept_.append(bytes);
                 return;
             }
         }
     }
-}
-
-void frame_reader::trim() noexcept {
-    if (kept_.empty()) std::vector<std::byte>().swap(kept_);
 }
 
 /// Takes what is whole at the beginning of `bytes` and yields how long that is. Behind it begins a
@@ -73,16 +68,16 @@ std::size_t frame_reader::parse(bytes_view bytes, frame_events& events) {
 /// Adds to the frame that is kept what it lacks; yields what is behind.
 frame_reader::bytes_view frame_reader::complete(bytes_view bytes, frame_events& events) {
     const std::size_t part = std::min(needed_ - kept_.size(), bytes.size());
-    kept_.insert(kept_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(part));
+    kept_.append(bytes.first(part));
     look_at_kept(events);
     return bytes.subspan(part);
 }
 
 void frame_reader::look_at_kept(frame_events& events) {
     if (kept_.size() != needed_) return;
-    const std::size_t taken = parse(kept_, events);
+    const std::size_t taken = parse(kept_.bytes(), events);
     if (to_skip_ != 0) {
-        skip(kept_, events);
+        skip(kept_.bytes(), events);
         kept_.clear();
     } else if (taken != 0) {
         kept_.clear();  // there was but one in it
@@ -93,13 +88,12 @@ std::span<std::byte> frame_reader::room() {
     if (kept_.empty() || !is_active()) return {};
     constexpr std::size_t least = 16'384;
     const std::size_t size = kept_.size();
-    room_ = std::min(needed_ - size, std::max(size, least));
-    kept_.resize(size + room_);
-    return std::span(kept_).subspan(size);
+    const std::size_t room = std::min(needed_ - size, std::max(size, least));
+    return kept_.make_room(room).first(room);
 }
 
 void frame_reader::fill(std::size_t bytes, frame_events& events) {
-    kept_.resize(kept_.size() - (std::exchange(room_, 0) - bytes));
+    kept_.grow(bytes);
     if (bytes != 0) look_at_kept(events);
 }
 

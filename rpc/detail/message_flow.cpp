@@ -14,7 +14,6 @@ namespace {
 
 /// Each message costs so much credit beside its bytes: an empty one is not free.
 constexpr std::uint32_t message_cost = 16;
-constexpr std::size_t bytes_kept = 4096;
 
 }  // namespace
 
@@ -59,7 +58,7 @@ std::byte* message_outlet::begin(std::size_t size) {
     handles_.reserve(on_->handles_max());  // so that encoding cannot throw between here and send()
     if (is_large(size)) {
         large_ = std::make_unique<large_message>(size);
-        return large_->bytes.get();
+        return large_->bytes.data();
     }
     header_ = on_->output().append(frame_header_size + size);
     return header_ + frame_header_size;
@@ -125,7 +124,7 @@ void message_outlet::send_piece() {
     std::byte* at = out.append(frame_header_size + before + piece);
     std::byte* body = at + frame_header_size;
     if (first) body = put_u32(body, static_cast<std::uint32_t>(large_->size));
-    std::copy_n(large_->bytes.get() + large_->sent, piece, body);
+    std::copy_n(large_->bytes.data() + large_->sent, piece, body);
     large_->sent += piece;
     on_->piece_sent();
     credit_ -= static_cast<std::int64_t>(piece + (first ? message_cost : 0));
@@ -304,9 +303,10 @@ void message_inlet::keep(const message_piece& piece, bool first, std::vector<uni
         messages_.back().size = piece.size;
         messages_.back().cut = messages_.back().charged = piece.sized;
     }
-    // It is charged. Behind others it grows as a vector does: to reserve would copy them each time.
-    if (first && piece.sized && bytes_.empty()) bytes_.reserve(piece.size);
-    bytes_.insert(bytes_.end(), piece.bytes.begin(), piece.bytes.end());
+    // It is charged. Behind others the block grows by and by: to have it all would copy them each
+    // time.
+    if (first && piece.sized && bytes_.empty()) bytes_.make_room(piece.size);
+    bytes_.append(piece.bytes);
     if (missing_ != 0) return;
     messages_.back().handles_charged = handles.size();
     messages_.back().handles = std::move(handles);
@@ -315,12 +315,13 @@ void message_inlet::keep(const message_piece& piece, bool first, std::vector<uni
 
 received_message message_inlet::front() noexcept {
     message& oldest = messages_.front();
-    return {std::span(bytes_).subspan(read_, oldest.size), std::span(oldest.handles)};
+    return {bytes_.bytes().first(oldest.size), std::span(oldest.handles)};
 }
 
 void message_inlet::pop() noexcept {
     const message& oldest = messages_.front();
-    read_ += oldest.size;
+    bytes_.consume(oldest.size);
+    if (bytes_.memory() > window_ && bytes_.size() <= window_) bytes_.fit();
     --whole_;
     release_front();
     if (!oldest.cut && !ended_) {
@@ -334,15 +335,6 @@ void message_inlet::pop() noexcept {
         }
     }
     messages_.pop_front();
-    if (read_ == bytes_.size()) {
-        bytes_.clear();
-        read_ = 0;
-        if (bytes_.capacity() > window_) bytes_.shrink_to_fit();
-    } else if (read_ > bytes_.size() / 2 && read_ > bytes_kept) {
-        bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(read_));
-        read_ = 0;
-        if (bytes_.capacity() > window_ && bytes_.size() <= window_) bytes_.shrink_to_fit();
-    }
 }
 
 void message_inlet::release_front() noexcept {
@@ -372,10 +364,10 @@ void message_inlet::end(std::exception_ptr why) noexcept {
 void message_inlet::drop_piece() noexcept {
     if (missing_ == 0) return;
     const message& last = messages_.back();
-    bytes_.resize(bytes_.size() - (last.size - missing_));
+    bytes_.drop_back(last.size - missing_);
     missing_ = 0;
     if (last.charged) {
-        bytes_.shrink_to_fit();
+        bytes_.fit();
         release(reserved_, message::cost_of(last.size));
     }
     messages_.pop_back();

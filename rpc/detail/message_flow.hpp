@@ -18,9 +18,11 @@
 
 #pragma once
 
+#include <conduit/channels/kept_bytes.hpp>
 #include <conduit/rpc/detail/wire.hpp>
 #include <conduit/runtime/intrusive_list.hpp>
 #include <conduit/runtime/operation.hpp>
+#include <conduit/runtime/pooled_block.hpp>
 #include <conduit/runtime/result.hpp>
 #include <conduit/runtime/unique_fd.hpp>
 
@@ -51,10 +53,9 @@ struct received_message {
 
 /// A whole message that is to be sent in pieces.
 struct large_message {
-    explicit large_message(std::size_t whole)
-        : bytes(std::make_unique_for_overwrite<std::byte[]>(whole)), size(whole) {}
+    explicit large_message(std::size_t whole) : bytes(whole), size(whole) {}
 
-    std::unique_ptr<std::byte[]> bytes;
+    pooled_block bytes;
     std::size_t size;
     std::size_t sent = 0;
     bool last = false;
@@ -229,12 +230,11 @@ private:
     std::shared_ptr<limits_account> account_;
     std::uint32_t stream_;
     std::uint32_t window_;
-    std::int64_t allowed_;          // what the peer may still send
-    std::uint32_t owed_ = 0;        // consumed, and not yet given back as credit
-    std::size_t reserved_ = 0;      // charged to the connection, for messages that are cut
-    std::size_t overdrawn_ = 0;     // and for what the last whole one had beyond its credit
-    std::vector<std::byte> bytes_;  // of the messages in messages_, from read_ on
-    std::size_t read_ = 0;
+    std::int64_t allowed_;       // what the peer may still send
+    std::uint32_t owed_ = 0;     // consumed, and not yet given back as credit
+    std::size_t reserved_ = 0;   // charged to the connection, for messages that are cut
+    std::size_t overdrawn_ = 0;  // and for what the last whole one had beyond its credit
+    kept_bytes bytes_;           // of the messages in messages_
     std::deque<message> messages_;
     std::size_t whole_ = 0;      // how many of them have come in full
     std::uint32_t missing_ = 0;  // of the last one

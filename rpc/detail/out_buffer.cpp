@@ -3,7 +3,6 @@
 #include <conduit/runtime/assert.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 namespace conduit::rpc::detail {
@@ -14,7 +13,7 @@ void out_buffer::append(std::span<const std::byte> bytes) {
 
 void out_buffer::grow(std::size_t bytes) {
     const std::size_t wanted = std::max({least_room, last_, 2 * filling_.size(), size_ + bytes});
-    pooled_block larger(std::bit_ceil(wanted));
+    pooled_block larger(wanted);
     if (size_ != 0) std::copy_n(filling_.data(), size_, larger.data());
     filling_ = std::move(larger);
 }

@@ -9,8 +9,7 @@
 
 #pragma once
 
-#include <conduit/rpc/detail/spare_blocks.hpp>
-#include <conduit/runtime/frame_pool.hpp>
+#include <conduit/runtime/pooled_block.hpp>
 #include <conduit/runtime/unique_fd.hpp>
 
 #include <cstddef>
@@ -18,45 +17,9 @@
 #include <deque>
 #include <memory>
 #include <span>
-#include <utility>
 #include <vector>
 
 namespace conduit::rpc::detail {
-
-/// Memory that is kept for the next who asks for as much, small or large.
-class pooled_block {
-public:
-    pooled_block() noexcept = default;
-    /// Of a power of two.
-    explicit pooled_block(std::size_t bytes)
-        : memory_(is_small(bytes) ? static_cast<std::byte*>(frame_pool::of_thread().take(bytes))
-                                  : spare_blocks::of_thread().take(bytes)),
-          size_(bytes) {}
-    pooled_block(pooled_block&& other) noexcept
-        : memory_(std::exchange(other.memory_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-    pooled_block& operator=(pooled_block&& other) noexcept {
-        std::swap(memory_, other.memory_);
-        std::swap(size_, other.size_);
-        return *this;
-    }
-    ~pooled_block() {
-        if (memory_ == nullptr) return;
-        if (is_small(size_)) {
-            frame_pool::of_thread().give_back(memory_, size_);
-        } else {
-            spare_blocks::of_thread().give_back(memory_, size_);
-        }
-    }
-
-    std::byte* data() const noexcept { return memory_; }
-    std::size_t size() const noexcept { return size_; }
-
-private:
-    static constexpr bool is_small(std::size_t bytes) noexcept { return bytes <= 4096; }
-
-    std::byte* memory_ = nullptr;
-    std::size_t size_ = 0;
-};
 
 /// Memory of which the front may be in the kernel's hands while the end grows: two blocks that
 /// change places. It keeps none when it is empty.

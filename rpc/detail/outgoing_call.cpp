@@ -86,7 +86,7 @@ std::byte* outgoing_call::begin(std::size_t size) {
     gather_metadata();
     if (size > std::min<std::size_t>(whole_message_max, theirs.frame_max - preamble_max)) {
         large_ = std::make_unique<large_message>(size);
-        return large_->bytes.get();
+        return large_->bytes.data();
     }
     begun_at_ = on_->output().end();
     header_ = on_->output().append(frame_header_size + preamble_size() + size);
@@ -166,7 +166,7 @@ void outgoing_call::launch() {
         header.length = static_cast<std::uint32_t>(preamble + 4 + piece);
         std::byte* at = write_preamble(put_header(header_, header));
         at = put_u32(at, static_cast<std::uint32_t>(begun_size_));
-        std::copy_n(large_->bytes.get(), piece, at);
+        std::copy_n(large_->bytes.data(), piece, at);
         large_->sent = piece;
         large_->last = !method_->request_stream;
         large_->handles = std::exchange(handles_, {});

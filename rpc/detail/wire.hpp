@@ -9,6 +9,8 @@
 
 #pragma once
 
+#include <conduit/channels/kept_bytes.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -207,13 +209,11 @@ public:
     /// Whether nothing of a frame (or of the preface) is kept: the place where a stream may end.
     bool between_frames() const noexcept { return kept_.empty() && to_skip_ == 0; }
     /// How many bytes of a frame that is not complete are kept.
-    std::size_t kept() const noexcept { return kept_.size() - room_; }
+    std::size_t kept() const noexcept { return kept_.size(); }
     /// How many bytes the frame that is kept lacks, as far as is known; 0 where none is kept.
     std::size_t missing() const noexcept { return kept_.empty() ? 0 : needed_ - kept_.size(); }
-    /// How many bytes of memory are held for that: at most twice what was kept at a time.
-    std::size_t memory() const noexcept { return kept_.capacity(); }
-    /// Gives that memory back, unless a frame is kept. For a connection that falls idle.
-    void trim() noexcept;
+    /// How many bytes of memory are held for that: two and a half times what is kept, or 64.
+    std::size_t memory() const noexcept { return kept_.memory(); }
 
 private:
     using bytes_view = std::span<const std::byte>;
@@ -250,8 +250,7 @@ private:
 
     std::optional<wire_fault> fault_;
     std::string text_;  // of the event at hand, if it has one
-    std::vector<std::byte> kept_;
-    std::size_t room_ = 0;        // behind what is kept: what room() gave
+    kept_bytes kept_;
     std::size_t needed_ = 0;      // how many bytes must be kept before they are looked at again
     std::uint64_t position_ = 0;  // where the frame at hand begins, in all that was fed
     frame_header skipped_;        // of which to_skip_ bytes are still to come

@@ -44,30 +44,6 @@ task<> keep(buffered_reader<Source>& ahead, std::size_t bytes) {
 
 }  // namespace
 
-TEST_CASE("kept bytes move to the front or to a larger block", "[channels][buffered_reader]") {
-    kept_bytes kept;
-    REQUIRE(kept.bytes().data() == nullptr);
-    kept.append(bytes_of("0123456789"));
-    kept.consume(8);
-    kept.append(bytes_of("abcdefgh"));  // fits where the first eight were
-    REQUIRE(text_of(kept.bytes()) == "89abcdefgh");
-    kept.append(bytes_of("ijk"));
-    kept.prepend(bytes_of("67"));
-    REQUIRE(text_of(kept.bytes()) == "6789abcdefghijk");
-    kept.consume(kept.size());
-    REQUIRE(kept.bytes().data() == nullptr);
-}
-
-TEST_CASE("a block is given up that is much larger than what is kept",
-          "[channels][buffered_reader]") {
-    kept_bytes kept;
-    kept.append(bytes_of(std::string(70'000, 'x')));
-    kept.consume(69'999);
-    kept.fit();
-    REQUIRE(text_of(kept.bytes()) == "x");
-    REQUIRE(kept.make_room(1).size() < 100);
-}
-
 CO_TEST_CASE("a reader holds nothing once all was taken", "[channels][buffered_reader]") {
     auto [in, out] = make_pipe().value();
     auto written = co_await write_all(out, bytes_of("xy"));

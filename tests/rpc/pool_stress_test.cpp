@@ -12,12 +12,12 @@
 #include <conduit/channels/unix_listener.hpp>
 #include <conduit/channels/unix_stream.hpp>
 #include <conduit/rpc/connection.hpp>
-#include <conduit/rpc/detail/spare_blocks.hpp>
 #include <conduit/rpc/pool_client.hpp>
 #include <conduit/rpc/server.hpp>
 #include <conduit/rpc/service_table.hpp>
 #include <conduit/rpc/try_call.hpp>
 #include <conduit/runtime/frame_pool.hpp>
+#include <conduit/runtime/spare_blocks.hpp>
 #include <conduit/runtime/yield.hpp>
 
 #include <malloc.h>
@@ -218,7 +218,7 @@ task<holdings> holdings_at_rest(rpc::pool_client<vessel>& there, const rpc::serv
     while (a.calls_served_now() + b.calls_served_now() > 0) co_await test::come_round();
     co_await test::settle();
     frame_pool::of_thread().trim();
-    rpc::detail::spare_blocks::of_thread().trim();
+    spare_blocks::of_thread().trim();
     co_return holdings();
 }
 

@@ -70,18 +70,21 @@ private:
     std::size_t sum_ = 0;
 };
 
-/// A reader that has seen a greeting, to be copied.
-frame_reader begun_reader() {
-    frame_reader reader(test::reader_settings());
-    event_counter events;
-    reader.feed(test::greeting(), events);
-    return reader;
+const bytes& no_greeting() {
+    static const bytes none;
+    return none;
+}
+const bytes& a_greeting() {
+    static const bytes whole = test::greeting();
+    return whole;
 }
 
 enum outcome { events_only, wants_more, was_refused };
 
-outcome outcome_of(const frame_reader& begun, const bytes& frame, goaway_reason* why = nullptr) {
-    frame_reader reader = begun;
+outcome outcome_of(const bytes& greeting, const bytes& frame, goaway_reason* why = nullptr) {
+    frame_reader reader(test::reader_settings());
+    event_counter of_greeting;
+    reader.feed(greeting, of_greeting);
     event_counter events;
     reader.feed(frame, events);
     if (reader.broken()) {
@@ -89,7 +92,8 @@ outcome outcome_of(const frame_reader& begun, const bytes& frame, goaway_reason*
         if (why != nullptr) *why = reader.why().reason;
         return was_refused;
     }
-    if (reader.memory() > 2 * frame.size()) throw std::logic_error("more is kept than has come");
+    if (reader.memory() > 2 * frame.size() + 64)
+        throw std::logic_error("more is kept than has come");
     if (reader.between_frames() && events.events == 0) throw std::logic_error("nothing came of it");
     return reader.between_frames() ? events_only : wants_more;
 }
@@ -123,17 +127,16 @@ void mutate(bytes& frame, std::mt19937_64& choices) {
 
 TEST_CASE("every flip of one or two bits of a frame's beginning is taken or refused",
           "[rpc][wire]") {
-    const frame_reader begun = begun_reader();
     std::array<std::size_t, 3> outcomes{};
     for (const bytes& sample : test::samples()) {
         bytes frame(sample);
         const std::size_t bits = std::min<std::size_t>(frame.size(), frame_header_size + 16) * 8;
         for (std::size_t first = 0; first < bits; ++first) {
             flip(frame, first);
-            ++outcomes[outcome_of(begun, frame)];
+            ++outcomes[outcome_of(a_greeting(), frame)];
             for (std::size_t second = first + 1; second < bits; ++second) {
                 flip(frame, second);
-                ++outcomes[outcome_of(begun, frame)];
+                ++outcomes[outcome_of(a_greeting(), frame)];
                 flip(frame, second);
             }
             flip(frame, first);
@@ -145,7 +148,6 @@ TEST_CASE("every flip of one or two bits of a frame's beginning is taken or refu
 }
 
 TEST_CASE("every flip of one or two bits of a greeting is taken or refused", "[rpc][wire]") {
-    const frame_reader fresh(test::reader_settings());
     std::array<std::size_t, 3> outcomes{};
     bytes greeting = test::greeting();
     constexpr std::size_t bits = (preface_size + frame_header_size + 16) * 8;
@@ -153,7 +155,7 @@ TEST_CASE("every flip of one or two bits of a greeting is taken or refused", "[r
         flip(greeting, first);
         for (std::size_t second = first; second < bits; ++second) {
             if (second != first) flip(greeting, second);
-            ++outcomes[outcome_of(fresh, greeting)];
+            ++outcomes[outcome_of(no_greeting(), greeting)];
             if (second != first) flip(greeting, second);
         }
         flip(greeting, first);
@@ -183,7 +185,6 @@ TEST_CASE("a million malformed frames are refused, each for a reason", "[rpc][wi
     constexpr std::array<const char*, 10> names = {"draining", "shutdown", "protocol", "too_large",
                                                    "version",  "too_much", "timeout",  "refused",
                                                    "handles",  "internal"};
-    const frame_reader begun = begun_reader();
     const std::vector<bytes> samples = test::samples();
     std::array<std::size_t, names.size()> reasons{};
     std::array<std::size_t, 3> outcomes{};
@@ -193,7 +194,7 @@ TEST_CASE("a million malformed frames are refused, each for a reason", "[rpc][wi
         frame = samples[choices() % samples.size()];
         mutate(frame, choices);
         goaway_reason why{};
-        const outcome found = outcome_of(begun, frame, &why);
+        const outcome found = outcome_of(a_greeting(), frame, &why);
         ++outcomes[found];
         if (found == was_refused) ++reasons[static_cast<std::size_t>(why)];
     }

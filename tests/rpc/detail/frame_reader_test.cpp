@@ -406,7 +406,7 @@ TEST_CASE("what is kept of a frame grows with what has arrived", "[rpc][wire]") 
     ignoring.feed(header, log);
     const bytes part(1000, std::byte{1});
     for (int i = 0; i < 1000; ++i) ignoring.feed(part, log);
-    REQUIRE(ignoring.memory() <= 2 * frame_header_size);  // skipped, not kept
+    REQUIRE(ignoring.memory() == 0);  // skipped, not kept
     REQUIRE_FALSE(ignoring.between_frames());
 
     frame_reader keeping(announced);
@@ -415,13 +415,12 @@ TEST_CASE("what is kept of a frame grows with what has arrived", "[rpc][wire]") 
     keeping.feed(header, log);
     REQUIRE(keeping.kept() == frame_header_size);
     for (std::size_t arrived = header.size(); arrived < 1'000'000; arrived += part.size()) {
-        REQUIRE(keeping.memory() <= 2 * std::max(arrived, part.size()));
+        REQUIRE(2 * keeping.memory() <= 5 * std::max(arrived, part.size()) + 8192);
         keeping.feed(part, log);
     }
 }
 
-TEST_CASE("memory for a frame that was cut is used again, and given back on request",
-          "[rpc][wire]") {
+TEST_CASE("memory for a frame that was cut is given back once it is whole", "[rpc][wire]") {
     frame_reader reader(test::reader_settings());
     test::frame_log log;
     reader.feed(test::greeting(), log);
@@ -429,18 +428,12 @@ TEST_CASE("memory for a frame that was cut is used again, and given back on requ
     const bytes item = test::data_frame(1, flag::message, std::string(50'000, 'x'));
     const std::span<const std::byte> all(item);
     reader.feed(all.first(40'000), log);
-    reader.trim();
     REQUIRE(reader.kept() == 40'000);
+    REQUIRE(reader.memory() >= 40'000);
     reader.feed(all.subspan(40'000), log);
     REQUIRE(reader.between_frames());
-    const std::size_t held = reader.memory();
-    REQUIRE(held >= item.size());
-    reader.feed(all.first(45'000), log);
-    reader.feed(all.subspan(45'000), log);
-    REQUIRE(reader.memory() == held);
-    reader.trim();
     REQUIRE(reader.memory() == 0);
-    REQUIRE(log.events == 3);
+    REQUIRE(log.events == 2);
 }
 
 TEST_CASE("an event that has had enough is the last one", "[rpc][wire]") {
