@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "../../tools/conduit/failure.hpp"
 #include "../support/co_test.hpp"
 #include "conduit_program.hpp"
 #include "served_calculator.hpp"
@@ -8,7 +9,13 @@
 #include <conduit/channels/process.hpp>
 #include <conduit/channels/stream.hpp>
 #include <conduit/rpc/connect.hpp>
+#include <conduit/rpc/connect_options.hpp>
+#include <conduit/rpc/matchmaker.hpp>
+#include <conduit/rpc/matchmaker_client_options.hpp>
 #include <conduit/rpc/matchmaker_server.hpp>
+#include <conduit/rpc/try_call.hpp>
+#include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/within.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -47,6 +54,15 @@ task<std::string> some_lines(process& from, int count) {
         all += line.value() + '\n';
     }
     co_return all;
+}
+
+/// As a program with --timeout has it.
+task<tool::failure> why_not_opened(rpc::matchmaker& at, const char* name) {
+    rpc::instance_query query;
+    query.name = name;
+    rpc::connect_options options;
+    auto opened = co_await rpc::try_call(within(100ms, at.open(query, &options)));
+    co_return tool::failure::of(opened.error(), {});
 }
 
 }  // namespace
@@ -294,13 +310,35 @@ CO_TEST_CASE("conduit calls who is found by name, the next one where one is gone
     const auto nobody = co_await run_conduit("stats", "test.y", "--matchmaker", names.where);
     CHECK(called == program_end{0, "3.0\n", ""});
     CHECK(health == program_end{0, "serving\n", ""});
-    CHECK(gone.code == 4);
-    CHECK_THAT(gone.err,
-               Catch::StartsWith("conduit: deadline_exceeded: cannot reach 'test.gone'") &&
-                   Catch::Contains("cannot connect to 'unix:"));
-    CHECK(program.code == 4);
-    CHECK_THAT(program.err, Catch::Contains("only unix: and tcp: are taken from there"));
+    for (const program_end& each : {gone, program}) {  // why is known where there was the time
+        CHECK(each.code == 4);
+        CHECK_THAT(each.err, Catch::StartsWith("conduit: deadline_exceeded: "));
+    }
     CHECK(nobody == program_end{3, "", "conduit: nobody offers test.y\n"});
+}
+
+TEST_CASE("who cannot be reached in time is named, and why", "[tools][matchmaker][sim]") {
+    scheduler sched(scheduler_options().backend(backend_kind::sim));
+    const auto body = []() -> task<> {
+        test::told_matchmaker names;
+        const std::string address = "unix:" + names.folder.path("gone");
+        names.known = {told_instance("test.gone", address, 4),
+                       told_instance("test.program", "exec:/bin/false", 5)};
+        co_await names.listen();
+        rpc::matchmaker here(rpc::matchmaker_client_options().at(names.where));
+        const auto gone = co_await why_not_opened(here, "test.gone");
+        const auto program = co_await why_not_opened(here, "test.program");
+        const std::string says = ", says matchmaker '" + names.where + "'; last: ";
+        for (const tool::failure& each : {gone, program}) {
+            CHECK(each.code() == tool::exit_code::timed_out);
+            CHECK(each.status() == "deadline_exceeded");
+        }
+        CHECK_THAT(gone.what(), Catch::StartsWith("cannot reach 'test.gone'" + says +
+                                                  "cannot connect to '" + address + "': "));
+        CHECK_THAT(program.what(), Catch::StartsWith("cannot reach 'test.program'" + says) &&
+                                       Catch::EndsWith("only unix: and tcp: are taken from there"));
+    };
+    sched.run(body());
 }
 
 CO_TEST_CASE("conduit takes a list for the matchmaker", "[tools][matchmaker]") {
