@@ -186,6 +186,7 @@ CO_TEST_CASE("waits end with their deadline and say what was waited for", "[rpc]
     auto no_daemon = co_await within(30ms, try_find(here, "demo.x"));
     auto none_to_connect = co_await within(30ms, try_connect(here));
     daemon.start();
+    while (!here.is_connected()) co_await test::come_round();  // that takes none of their time
     auto nobody = co_await within(30ms, try_find(here, "demo.x"));
     auto nowhere = co_await within(30ms, try_connect(here));
     for (const rpc::fault& each : {no_daemon.error(), none_to_connect.error()}) {
