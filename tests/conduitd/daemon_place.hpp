@@ -11,6 +11,7 @@
 
 #include "../support/child.hpp"
 #include "../support/temp_dir.hpp"
+#include "../support/until_unlocked.hpp"
 
 #include <conduit/channels/unix_datagram.hpp>
 #include <conduit/runtime/backend/kernel.hpp>
@@ -71,6 +72,12 @@ public:
             text.push_back(std::to_integer<char>(each));
         }
         co_return text.substr(0, text.find('\n'));
+    }
+
+    /// After one that was killed: waits until another can take its place.
+    task<> until_free() const {
+        co_await until_unlocked(folder.path("state/lock"));
+        co_await until_unlocked(folder.path("matchmaker.sock.lock"));
     }
 
     std::string where() const { return "unix:" + folder.path("matchmaker.sock"); }

@@ -187,6 +187,7 @@ CO_TEST_CASE("M4: of two daemons that are started at once one serves, and the ot
     auto before = co_await answers_of(*client, "demo.echo");
     const std::int32_t winning_pid = winner.pid();
     winner.kill();
+    co_await there.until_free();
     auto third = there.start();
     auto ready_again = co_await there.next_word();
     auto later = co_await test::connect_matchmaker(there.where());
@@ -249,6 +250,7 @@ CO_TEST_CASE("M4: a daemon does not end another program to take its place",
     auto still = co_await unix_stream::connect(there.folder.path("matchmaker.sock"));
     const bool has_ended = other.has_ended();
     other.kill();
+    co_await there.until_free();
     auto taken = there.start({"--take-over"});
     auto ready = co_await there.next_word();
     REQUIRE(listening.value() == 1);

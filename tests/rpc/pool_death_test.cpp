@@ -7,6 +7,7 @@
 #include "../support/fleet.hpp"
 #include "../support/settle.hpp"
 #include "../support/temp_dir.hpp"
+#include "../support/until_unlocked.hpp"
 
 #include <conduit/rpc/pool_client.hpp>
 #include <conduit/rpc/server.hpp>
@@ -98,6 +99,7 @@ CO_TEST_CASE("no idempotent call is lost when its server is killed and started a
         const std::uint64_t before = counts.answered;
         while (counts.answered < before + answers_between) co_await test::come_round();
         server->kill();
+        co_await test::until_unlocked(folder.path("s.lock"));
         server.emplace(start(where, "generation " + std::to_string(i)));
     }
     const std::uint64_t before = counts.answered;
