@@ -10,7 +10,9 @@
 #include <conduit/channels/stream.hpp>
 #include <conduit/channels/tcp_listener.hpp>
 #include <conduit/runtime/as_task.hpp>
+#include <conduit/runtime/backend/kernel.hpp>
 #include <conduit/runtime/timer.hpp>
+#include <conduit/runtime/unique_fd.hpp>
 #include <conduit/runtime/within.hpp>
 
 #include <fcntl.h>
@@ -31,11 +33,17 @@ static_assert(channel<tcp_stream>);
 
 namespace {
 
-/// An address of this host at which nobody listens.
-socket_address nobody() {
-    auto listener = tcp_listener::listen(0).value();
-    return listener.local_address().value();
-}
+/// Has a port of this host at which nobody listens, so that nobody else gets it meanwhile.
+class nobody {
+public:
+    nobody() { current_kernel().bind(socket_, socket_address::ipv4_loopback(0)).value(); }
+
+    socket_address address() const { return current_kernel().local_address(socket_).value(); }
+
+private:
+    unique_fd socket_ =
+        current_kernel().make_socket(socket_family::ipv4, socket_kind::stream).value();
+};
 
 socket_address ipv4(std::uint8_t last) { return socket_address::ipv4({127, 0, 0, last}, 1); }
 
@@ -108,7 +116,8 @@ CO_TEST_CASE("connecting by name finds a listener on this host", "[channels][tcp
 }
 
 CO_TEST_CASE("connecting to where nobody listens is refused", "[channels][tcp_stream]") {
-    auto refused = co_await tcp_stream::connect(nobody());
+    const nobody there;
+    auto refused = co_await tcp_stream::connect(there.address());
     REQUIRE(refused.error() == std::errc::connection_refused);
 }
 
@@ -150,7 +159,9 @@ CO_TEST_CASE("times that the kernel would not take are refused", "[channels][tcp
 CO_TEST_CASE("of several addresses the first that connects is kept", "[channels][tcp_stream]") {
     auto listener = tcp_listener::listen(0).value();
     const auto where = listener.local_address().value();
-    const std::vector<socket_address> addresses{nobody(), nobody(), where};
+    const nobody first;
+    const nobody second;
+    const std::vector<socket_address> addresses{first.address(), second.address(), where};
     auto client = co_await tcp_stream::connect(addresses, tcp_options().attempt_delay(1h));
     auto server = co_await listener.accept();
     REQUIRE(client.value().peer_address().value() == where);
@@ -158,7 +169,8 @@ CO_TEST_CASE("of several addresses the first that connects is kept", "[channels]
 }
 
 CO_TEST_CASE("when no address connects the last one's reason is told", "[channels][tcp_stream]") {
-    const std::vector<socket_address> addresses{socket_address(), nobody()};
+    const nobody there;
+    const std::vector<socket_address> addresses{socket_address(), there.address()};
     auto refused = co_await tcp_stream::connect(addresses);
     REQUIRE(refused.error() == std::errc::connection_refused);
 }

@@ -112,9 +112,10 @@ CO_TEST_CASE("a datagram beyond the limit is refused by name", "[channels][udp_d
 
 CO_TEST_CASE("a refusal reaches a connected socket once, and a bound one never",
              "[channels][udp_datagram][fault]") {
-    auto gone = udp_datagram::bind(0).value();
-    const auto nobody = gone.local_address().value();
-    gone.close();
+    // Nobody else gets this port meanwhile, and who has it takes datagrams from there only.
+    auto elsewhere = udp_datagram::bind(0).value();
+    auto taken = co_await udp_datagram::connect(elsewhere.local_address().value());
+    const auto nobody = taken.value().local_address().value();
     std::array<std::byte, 16> buffer{};
     auto connected = co_await udp_datagram::connect(nobody);
     auto sent = co_await connected.value().send(bytes_of("x"));
