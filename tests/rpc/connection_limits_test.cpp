@@ -323,10 +323,15 @@ CO_TEST_CASE("a server whose calls wait too long refuses those that waited longe
     REQUIRE(last.status == static_cast<std::uint32_t>(status::resource_exhausted));
     REQUIRE(last.not_started);
     REQUIRE_THAT(first_string(last.message), Catch::Contains("where 1 ms are wanted"));
-    co_await settle();
-    co_await with.peer.send(spin_frame(70, 0));
-    co_await with.peer.until_ends(calls + 1);
-    REQUIRE(with.peer.ends.back().status == 0);  // the queue is gone
+    // The queue is gone; a call may still wait too long where this process is off the CPU.
+    constexpr auto refusal = static_cast<std::uint32_t>(status::resource_exhausted);
+    std::uint32_t number = calls;
+    do {
+        co_await settle();
+        co_await with.peer.send(spin_frame(number++, 0));
+        co_await with.peer.until_ends(number);
+    } while (with.peer.ends.back().status == refusal);
+    REQUIRE(with.peer.ends.back().status == 0);
 }
 
 namespace {
