@@ -179,6 +179,9 @@ task<> tell_of_all(runtime& workers, const test::temp_dir& folder) {
     co_await group.drain();
 }
 
+/// So that nothing is cut off because a worker is off the CPU.
+rpc::server_options patient() { return rpc::server_options().drain_within(1h); }
+
 task<> deal_out_everywhere(runtime& workers, const test::temp_dir& folder) {
     tally all;
     const std::vector<std::string> places{"unix:" + folder.path("s"), "fifo:" + folder.path("f"),
@@ -186,7 +189,7 @@ task<> deal_out_everywhere(runtime& workers, const test::temp_dir& folder) {
     for (const std::string& place : places) {
         all.made = 0;
         all.gone = 0;
-        rpc::server_group group(workers);
+        rpc::server_group group(workers, patient());
         offer_located(group, all);
         const address at = co_await group.listen(place);
         CHECK(all.made == 2);
@@ -202,7 +205,7 @@ task<> deal_out_everywhere(runtime& workers, const test::temp_dir& folder) {
 
 task<> pass_everything(runtime& workers, const test::temp_dir& folder) {
     const std::string where = "unix:" + folder.path("s");
-    rpc::server_group group(workers);
+    rpc::server_group group(workers, patient());
     group.offer<test::subject>([] { return std::make_unique<test::local_subject>(); });
     co_await group.listen(where);
     auto first = co_await test::connect_subject(where);
@@ -273,7 +276,7 @@ task<> push_out_strangers(runtime& workers, const test::temp_dir& folder) {
 task<> stop_when_asked(runtime& workers, const test::temp_dir& folder) {
     const std::string where = "unix:" + folder.path("s");
     tally all;
-    rpc::server_group group(workers);
+    rpc::server_group group(workers, patient());
     offer_located(group, all);
     co_await group.listen(where);
     task_scope scope;
@@ -393,7 +396,7 @@ task<> stop_under_load(runtime& workers, const test::temp_dir& folder) {
     tally all;
     std::atomic<int> answered{0};
     event many;
-    rpc::server_group group(workers);
+    rpc::server_group group(workers, patient());
     offer_located(group, all);
     co_await group.listen(where);
     scheduler& home = scheduler::current();
@@ -410,7 +413,7 @@ task<> stop_under_load(runtime& workers, const test::temp_dir& folder) {
 constexpr int socket_there = 3;
 
 task<int> serve_inherited(runtime& workers) {
-    rpc::server_group group(workers);
+    rpc::server_group group(workers, patient());
     group.offer<test::subject>([] { return std::make_unique<test::local_subject>(); });
     const std::size_t sockets = co_await group.listen_at_inherited();
     const rpc::drain_outcome end = co_await group.run();
