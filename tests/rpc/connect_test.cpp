@@ -10,8 +10,10 @@
 #include <conduit/channels/fifo.hpp>
 #include <conduit/rpc/try_call.hpp>
 
+#include <sys/wait.h>
 #include <catch2/catch.hpp>
 
+#include <cerrno>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -25,6 +27,13 @@ task<std::optional<rpc::fault>> fault_of_connecting(std::string where) {
     auto made = co_await rpc::try_call(test::connect_subject(std::move(where)));
     if (made) co_return std::nullopt;
     co_return made.error();
+}
+
+/// Blocks this thread until a child has ended and left how, as it does for how_it_failed() in
+/// program_stream.cpp, which waits only so long between the end of its output and its own.
+void until_child_ended() {
+    siginfo_t ended{};
+    while (::waitid(P_ALL, 0, &ended, WEXITED | WNOWAIT) != 0 && errno == EINTR) continue;
 }
 
 bool says(const std::optional<rpc::fault>& why, std::string_view words) {
@@ -97,10 +106,13 @@ CO_TEST_CASE("a program that is missing, or ends early, is a fault that says so"
     test::needs_processes();
     auto missing = co_await fault_of_connecting("exec:/nowhere/program");
     auto fails = co_await test::connect_subject(test::subject_program("3"));
+    until_child_ended();
     auto failed = co_await rpc::try_call(fails->add(1, 2));
     auto ends = co_await test::connect_subject("exec:/bin/true");
+    until_child_ended();
     auto ended = co_await rpc::try_call(ends->add(1, 2));
     auto killed = co_await test::connect_subject("exec:/bin/sh -c 'kill -9 $$'");
+    until_child_ended();
     auto gone = co_await rpc::try_call(killed->add(1, 2));
     REQUIRE(says(missing, "cannot start /nowhere/program: No such file or directory"));
     REQUIRE(missing->code() == rpc::status::unavailable);
