@@ -5,6 +5,7 @@
 // drops the first question to show it.
 
 #include <conduit/channels/udp_datagram.hpp>
+#include <conduit/runtime/clock.hpp>
 #include <conduit/runtime/io_message.hpp>
 #include <conduit/runtime/run.hpp>
 #include <conduit/runtime/task_scope.hpp>
@@ -54,17 +55,21 @@ task<> serve(udp_datagram& socket) {
 
 task<> ask(socket_address server) {
     auto socket = co_await udp_datagram::connect(server);
+    clock::duration patience = 200ms;
     for (int tries = 0; tries < 5; ++tries) {
+        const std::uint32_t asked = seconds_since_1900();
         auto sent = co_await socket.value().send(bytes_of("time?"));
         time_answer answer{};
-        auto got = co_await within(200ms, socket->receive_from(answer));
+        auto got = co_await within(patience, socket->receive_from(answer));
         if (!sent || !got || got->bytes != answer.size()) {
             std::puts("no answer; asking again");
+            patience = 10s;  // perhaps it was slow, and not lost
             continue;
         }
-        const std::uint32_t apart = seconds_since_1900() - decoded(answer);
+        // By our clock it was answered between then and now.
+        const bool agree = decoded(answer) - asked <= seconds_since_1900() - asked;
         std::printf("an answer of %zu bytes; %s\n", got->bytes,
-                    apart <= 1 ? "our clocks agree" : "our clocks differ");
+                    agree ? "our clocks agree" : "our clocks differ");
         co_return;
     }
 }
