@@ -30,7 +30,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -58,9 +57,14 @@ task<bool> may_announce(rpc::matchmaker_interface& at, rpc::instance_offer offer
     co_return true;
 }
 
+/// What daemons said, but for the turns in which they were off the CPU.
 std::string text_of(const std::string& path) {
     std::ifstream in(path);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    std::string text;
+    for (std::string line; std::getline(in, line);) {
+        if (line.find(" kept the loop from turning for ") == line.npos) text += line + '\n';
+    }
+    return text;
 }
 
 /// Of the process that listens there.

@@ -306,7 +306,8 @@ TEST_CASE("T7: the log says at which address TLS failed, and why", "[rpc][server
         const auto log = [&](log_level level, std::string_view line) {
             if (level == log_level::warning) lines.emplace_back(line);
         };
-        scheduler sched(scheduler_options().backend(kind).log(log));
+        // And nothing of a turn in which this process was off the CPU.
+        scheduler sched(scheduler_options().backend(kind).log(log).stall_limit(0ms));
         const auto body = [](std::string& named) -> task<> {
             test::subject_server there(with(world().mutual_server()));
             auto at = co_await there.server.listen("tcp:127.0.0.1:0");

@@ -298,6 +298,7 @@ TEST_CASE("a second scheduler that wants SIGQUIT says that it cannot have it",
           "[runtime][scheduler]") {
     std::string line;
     auto logging = with_dump().log([&line](log_level, std::string_view text) { line = text; });
+    logging.stall_limit(clock::duration::zero());  // nothing of being off the CPU
     auto other = [](const scheduler_options& options) -> task<> {
         co_await test::settle();
         std::thread([&options] { scheduler(options).run(test::settle()); }).join();
