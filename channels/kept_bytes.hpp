@@ -24,6 +24,19 @@ namespace conduit {
 /// Bytes in order, in one block of memory that is given back as soon as the last one is taken.
 class kept_bytes {
 public:
+    kept_bytes() noexcept = default;
+    kept_bytes(kept_bytes&& other) noexcept
+        : block_(std::move(other.block_)),
+          begin_(std::exchange(other.begin_, 0)),
+          end_(std::exchange(other.end_, 0)) {}
+    kept_bytes& operator=(kept_bytes&& other) noexcept {
+        block_ = std::exchange(other.block_, pooled_block());
+        begin_ = std::exchange(other.begin_, 0);
+        end_ = std::exchange(other.end_, 0);
+        return *this;
+    }
+    ~kept_bytes() = default;
+
     std::span<const std::byte> bytes() const noexcept { return {block_.data() + begin_, size()}; }
     std::span<std::byte> bytes() noexcept { return {block_.data() + begin_, size()}; }
     std::size_t size() const noexcept { return end_ - begin_; }
@@ -73,7 +86,7 @@ public:
     /// there is memory for another.
     void fit() noexcept {
         constexpr std::size_t worth_it = 8192;
-        if (block_.size() < worth_it || block_.size() / 4 < size()) return;
+        if (block_.size() <= worth_it || block_.size() / 4 < size()) return;
         if (empty()) return clear();
         try {
             kept_bytes all;
@@ -85,16 +98,17 @@ public:
     }
 
 private:
-    /// Moves what is there to the front, of a larger block where that is not enough.
+    /// Moves what is there to the front, of a larger block where that gains little: on the whole
+    /// each byte is moved a few times.
     void rearrange(std::size_t n) {
         const std::size_t held = size();
-        if (held + n > block_.size() || held > begin_) {
-            const std::size_t room = std::max(held + n, std::min(2 * held, held + (1U << 20)));
-            pooled_block larger(room);
+        if (held + n > block_.size() || held > 2 * begin_) {
+            constexpr std::size_t much = std::size_t{1} << 20;
+            pooled_block larger(held + std::max({n, held / 2, std::min(held, much)}));
             if (held != 0) std::memcpy(larger.data(), block_.data() + begin_, held);
             block_ = std::move(larger);
         } else if (held != 0) {
-            std::memcpy(block_.data(), block_.data() + begin_, held);
+            std::memmove(block_.data(), block_.data() + begin_, held);
         }
         begin_ = 0;
         end_ = held;

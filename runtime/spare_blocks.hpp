@@ -13,16 +13,18 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 namespace conduit {
 
 /// Keeps up to 5 MiB for each thread, in blocks of up to 2 MiB: four messages of 1 MiB and what
-/// they are put together from. Where it has so much, the largest make room for what is given back,
-/// which stays with the thread that does so. Under AddressSanitizer none is kept.
+/// they are put together from. Where it has so much, those of the size that was not asked for the
+/// longest make room for what is given back, which stays with the thread that does so. Under
+/// AddressSanitizer none is kept.
 class spare_blocks {
 public:
     static constexpr std::size_t kept_max = std::size_t{5} << 20;
-    static constexpr std::size_t sizes = 18;  // that blocks have
+    static constexpr std::size_t sizes = 27;  // that blocks have
 
     static spare_blocks& of_thread() noexcept { return blocks; }
 
@@ -45,11 +47,13 @@ private:
     constexpr spare_blocks() noexcept = default;
 
     std::byte* pop(std::size_t index) noexcept;
-    void drop_largest() noexcept;
+    void drop_one() noexcept;
 
     static thread_local constinit spare_blocks blocks;
 
     std::array<std::byte*, sizes> free_{};
+    std::array<std::uint64_t, sizes> taken_at_{};  // in takes_
+    std::uint64_t takes_ = 0;
     std::size_t kept_ = 0;
     bool thread_ended_ = false;
 };

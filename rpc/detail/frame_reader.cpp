@@ -26,6 +26,7 @@ void frame_reader::feed(std::span<const std::byte> bytes, frame_events& events) 
             bytes = bytes.subspan(parse(bytes, events));
             if (to_skip_ == 0 && is_active()) {
                 kept_.append(bytes);
+                if (!kept_.empty()) make_usual_room();
                 return;
             }
         }
@@ -65,6 +66,12 @@ std::size_t frame_reader::parse(bytes_view bytes, frame_events& events) {
     return static_cast<std::size_t>(at - bytes.data());
 }
 
+/// The next one may be as long as the last one was: to grow by and by would copy it.
+void frame_reader::make_usual_room() {
+    const std::size_t likely = std::min(needed_, usual_);
+    if (likely > kept_.size()) kept_.make_room(likely - kept_.size());
+}
+
 /// Adds to the frame that is kept what it lacks; yields what is behind.
 frame_reader::bytes_view frame_reader::complete(bytes_view bytes, frame_events& events) {
     const std::size_t part = std::min(needed_ - kept_.size(), bytes.size());
@@ -76,11 +83,14 @@ frame_reader::bytes_view frame_reader::complete(bytes_view bytes, frame_events& 
 void frame_reader::look_at_kept(frame_events& events) {
     if (kept_.size() != needed_) return;
     const std::size_t taken = parse(kept_.bytes(), events);
+    if (taken != 0) usual_ = taken;
     if (to_skip_ != 0) {
         skip(kept_.bytes(), events);
         kept_.clear();
     } else if (taken != 0) {
         kept_.clear();  // there was but one in it
+    } else {
+        make_usual_room();  // there was but its header
     }
 }
 
@@ -88,8 +98,9 @@ std::span<std::byte> frame_reader::room() {
     if (kept_.empty() || !is_active()) return {};
     constexpr std::size_t least = 16'384;
     const std::size_t size = kept_.size();
-    const std::size_t room = std::min(needed_ - size, std::max(size, least));
-    return kept_.make_room(room).first(room);
+    const std::size_t missing = needed_ - size;
+    const auto room = kept_.make_room(std::min(missing, std::max(size, least)));
+    return room.first(std::min(missing, room.size()));
 }
 
 void frame_reader::fill(std::size_t bytes, frame_events& events) {

@@ -228,8 +228,7 @@ result<void> message_outlet::wait_operation::await_resume() const {
 
 // --- inlet ------------------------------------------------------------------------------------
 
-message_inlet::message_inlet(connection_state& on, std::uint32_t stream,
-                             std::uint32_t window) noexcept
+message_inlet::message_inlet(connection_state& on, std::uint32_t stream, std::uint32_t window)
     : on_(&on), account_(on.account()), stream_(stream), window_(window), allowed_(window) {}
 
 message_inlet::~message_inlet() {
@@ -297,15 +296,16 @@ bool message_inlet::fits(const message_piece& piece, bool first) const noexcept 
 }
 
 void message_inlet::keep(const message_piece& piece, bool first, std::vector<unique_fd> handles) {
-    missing_ = (first ? piece.size : missing_) - static_cast<std::uint32_t>(piece.bytes.size());
+    // It is charged. Behind others the block grows by and by: to have it all would copy them each
+    // time. Without that memory nothing has happened.
+    const bool at_once = first && piece.sized && bytes_.empty();
+    bytes_.make_room(at_once ? piece.size : piece.bytes.size());
     if (first) {
         messages_.emplace_back();
         messages_.back().size = piece.size;
         messages_.back().cut = messages_.back().charged = piece.sized;
     }
-    // It is charged. Behind others the block grows by and by: to have it all would copy them each
-    // time.
-    if (first && piece.sized && bytes_.empty()) bytes_.make_room(piece.size);
+    missing_ = (first ? piece.size : missing_) - static_cast<std::uint32_t>(piece.bytes.size());
     bytes_.append(piece.bytes);
     if (missing_ != 0) return;
     messages_.back().handles_charged = handles.size();
@@ -321,7 +321,7 @@ received_message message_inlet::front() noexcept {
 void message_inlet::pop() noexcept {
     const message& oldest = messages_.front();
     bytes_.consume(oldest.size);
-    if (bytes_.memory() > window_ && bytes_.size() <= window_) bytes_.fit();
+    if (bytes_.memory() > window_) bytes_.fit();
     --whole_;
     release_front();
     if (!oldest.cut && !ended_) {

@@ -173,7 +173,8 @@ inline message_outlet::wait_operation message_outlet::until_sent() noexcept {
 /// Queues the messages of a call until they are taken. One task at a time; belongs to its call.
 class message_inlet {
 public:
-    message_inlet(connection_state& on, std::uint32_t stream, std::uint32_t window) noexcept;
+    /// Throws std::bad_alloc.
+    message_inlet(connection_state& on, std::uint32_t stream, std::uint32_t window);
     message_inlet(const message_inlet&) = delete;
     message_inlet& operator=(const message_inlet&) = delete;
     ~message_inlet();

@@ -195,7 +195,8 @@ public:
     void feed(std::span<const std::byte> bytes, frame_events& events);
 
     /// Where more of the frame that is kept may be read to, so that it need not be copied: no
-    /// further than its end, and no more than has come of it or 16 KiB. Empty where none is kept.
+    /// further than its end, and no more than has come of it, or of the last one that was kept, or
+    /// 16 KiB. Empty where none is kept.
     std::span<std::byte> room();
     /// So many bytes, 0 or more, were read there. Follows room() before anything else.
     void fill(std::size_t bytes, frame_events& events);
@@ -212,7 +213,8 @@ public:
     std::size_t kept() const noexcept { return kept_.size(); }
     /// How many bytes the frame that is kept lacks, as far as is known; 0 where none is kept.
     std::size_t missing() const noexcept { return kept_.empty() ? 0 : needed_ - kept_.size(); }
-    /// How many bytes of memory are held for that: two and a half times what is kept, or 64.
+    /// How many bytes of memory are held for that: two and a half times what is kept at most, or a
+    /// block for one as long as the last that was kept, or for what room() gave.
     std::size_t memory() const noexcept { return kept_.memory(); }
 
 private:
@@ -222,6 +224,7 @@ private:
     std::size_t parse(bytes_view bytes, frame_events& events);
     bool parse_preface(bytes_view bytes);
     void look_at_kept(frame_events& events);
+    void make_usual_room();
     bytes_view complete(bytes_view bytes, frame_events& events);
     bytes_view skip(bytes_view bytes, frame_events& events);
 
@@ -251,6 +254,7 @@ private:
     std::optional<wire_fault> fault_;
     std::string text_;  // of the event at hand, if it has one
     kept_bytes kept_;
+    std::size_t usual_ = 0;       // how long the last frame was that was kept
     std::size_t needed_ = 0;      // how many bytes must be kept before they are looked at again
     std::uint64_t position_ = 0;  // where the frame at hand begins, in all that was fed
     frame_header skipped_;        // of which to_skip_ bytes are still to come

@@ -13,6 +13,7 @@
 #include <conduit/rpc/server.hpp>
 #include <conduit/runtime/frame_pool.hpp>
 #include <conduit/runtime/scheduler.hpp>
+#include <conduit/runtime/spare_blocks.hpp>
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -82,6 +83,18 @@ bytes greeting_and_call() {
         {greeting(), open_frame(0, 0, {.name = "test.subject.v1/echo", .message = text})});
 }
 
+/// The same with arguments that come in three parts.
+bytes greeting_and_cut_call() {
+    const std::string text = encoded_text(std::string(9000, 'x'));
+    const std::string_view all(text);
+    const auto size = static_cast<std::uint32_t>(all.size());
+    const open_parts begin{
+        .name = "test.subject.v1/echo", .size = size, .message = all.substr(0, 3000)};
+    return joined({greeting(), open_frame(0, 0, begin),
+                   data_frame(0, frame_flag::message | frame_flag::more, all.substr(3000, 3000)),
+                   data_frame(0, frame_flag::message | frame_flag::fin, all.substr(6000))});
+}
+
 struct attempt {
     bool reached = false;   // there was an n-th allocation
     bool over = false;      // the server said something, or ended the connection
@@ -100,7 +113,8 @@ task<attempt> call_without_memory(rpc::server& server, const bytes& said, long n
     if (!client.send(said)) co_return made;
     server.serve(any_stream(std::move(own)));
     frame_pool::of_thread().trim();  // so that frames are allocations, too
-    constexpr int patience = 1000;   // times round the loop
+    spare_blocks::of_thread().trim();
+    constexpr int patience = 1000;  // times round the loop
     {
         const failing_allocation armed(nth);
         for (int i = 0; i < patience && !made.over; ++i) {
@@ -121,12 +135,12 @@ task<attempt> call_without_memory(rpc::server& server, const bytes& said, long n
     co_return made;
 }
 
-task<> fail_each_allocation() {
+task<> fail_each_allocation(bytes what) {
+    const bytes said = std::move(what);
     auto ends = make_unix_pair().value();
     subject_server there;
     there.server.serve(any_stream(std::move(ends.first)));
     subject_client other{any_stream(std::move(ends.second))};
-    const bytes said = greeting_and_call();
     const attempt warm = co_await call_without_memory(there.server, said, 1'000'000);
     REQUIRE(warm.answered);
     long nth = 0;
@@ -156,7 +170,8 @@ TEST_CASE("S8: whichever allocation fails, the call fails or its connection ends
         {
             scheduler sched(
                 scheduler_options().backend(kind).log([](log_level, std::string_view) {}));
-            sched.run(fail_each_allocation());
+            sched.run(fail_each_allocation(greeting_and_call()));
+            sched.run(fail_each_allocation(greeting_and_cut_call()));
             REQUIRE(sched.counters().tasks_live.value() == 0);
         }
         REQUIRE(open_descriptors() == descriptors);

@@ -8,8 +8,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <sys/resource.h>
+
 #include <cstddef>
 #include <cstring>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -38,7 +41,7 @@ TEST_CASE("a large block is large enough, and not much larger", "[runtime][spare
         CAPTURE(bytes);
         REQUIRE(spare_blocks::size_for(bytes) >= bytes);
         REQUIRE(spare_blocks::size_for(bytes) <= 2 * bytes);
-        if (bytes > 300 * kib) REQUIRE(spare_blocks::size_for(bytes) <= bytes + bytes / 4 + 8192);
+        if (bytes > 64 * kib) REQUIRE(spare_blocks::size_for(bytes) <= bytes + bytes / 4 + 8192);
     }
 }
 
@@ -48,8 +51,10 @@ TEST_CASE("a large block has a power of two, or a quarter more and a page",
     REQUIRE(spare_blocks::size_for(4097) == 8 * kib);
     REQUIRE(spare_blocks::size_for(8 * kib) == 8 * kib);
     REQUIRE(spare_blocks::size_for(8 * kib + 1) == 16 * kib);
-    REQUIRE(spare_blocks::size_for(256 * kib) == 256 * kib);
-    REQUIRE(spare_blocks::size_for(256 * kib + 1) == 324 * kib);
+    REQUIRE(spare_blocks::size_for(32 * kib + 1) == 44 * kib);
+    REQUIRE(spare_blocks::size_for(64 * kib + 16) == 68 * kib);
+    REQUIRE(spare_blocks::size_for(128 * kib + 16) == 132 * kib);
+    REQUIRE(spare_blocks::size_for(132 * kib + 1) == 164 * kib);
     REQUIRE(spare_blocks::size_for(mib + 100) == mib + 4 * kib);
     REQUIRE(spare_blocks::size_for(2 * mib + 4 * kib) == 2 * mib + 4 * kib);
     REQUIRE(spare_blocks::size_for(2 * mib + 4 * kib + 1) == 2 * mib + 4 * kib + 1);
@@ -75,18 +80,45 @@ TEST_CASE("a large block that was given back is taken again", "[runtime][spare_b
 
 TEST_CASE("large blocks that are no longer used make room for others", "[runtime][spare_blocks]") {
     constexpr std::size_t large = mib + 4 * kib;
-    std::size_t before = 0;
-    std::size_t after = 0;
+    constexpr std::size_t small = 68 * kib;
+    std::size_t of_large = 0;
+    std::size_t of_small = 0;
+    std::size_t made = 0;
     std::thread([&] {
         use_blocks(4, large);
-        use_blocks(3, 256 * kib);
-        before = spare_blocks::of_thread().kept();
-        use_blocks(4, 256 * kib);
-        after = spare_blocks::of_thread().kept();
+        use_blocks(80, small);
+        of_small = spare_blocks::of_thread().kept();
+        use_blocks(4, large);
+        of_large = spare_blocks::of_thread().kept();
+        const long before = test::live_allocations();
+        for (int i = 0; i < 10; ++i) use_blocks(4, large);
+        made = static_cast<std::size_t>(test::live_allocations() - before);
     }).join();
-    REQUIRE(before == 4 * large + 3 * 256 * kib);
-    REQUIRE(after == 3 * large + 4 * 256 * kib);
+    REQUIRE(of_small >= 4 * mib + 800 * kib);
+    REQUIRE(of_small <= spare_blocks::kept_max);
+    REQUIRE(of_large >= 4 * large);
+    REQUIRE(made == 0);
 }
+
+#ifdef __GLIBC__
+TEST_CASE("the heap keeps what messages of 1 MiB are made of", "[runtime][spare_blocks]") {
+    const auto fill_two = [] {
+        std::string one(mib, 'x');
+        std::string other(mib, 'x');
+        one.swap(other);
+    };
+    const auto page_faults = [] {
+        rusage used{};
+        ::getrusage(RUSAGE_THREAD, &used);
+        return used.ru_minflt;
+    };
+    use_blocks(1, 64 * kib);
+    fill_two();
+    const long before = page_faults();
+    fill_two();
+    REQUIRE(page_faults() - before < 100);  // 512 where both are new
+}
+#endif
 
 TEST_CASE("a scheduler that ends keeps no large blocks", "[runtime][spare_blocks]") {
     use_blocks(1, 64 * kib);

@@ -436,6 +436,31 @@ TEST_CASE("memory for a frame that was cut is given back once it is whole", "[rp
     REQUIRE(log.events == 2);
 }
 
+TEST_CASE("for a frame that is cut there is room at once for one as long as the last",
+          "[rpc][wire]") {
+    frame_reader reader(test::reader_settings());
+    test::frame_log log;
+    reader.feed(test::greeting(), log);
+    const bytes item = test::data_frame(1, flag::message, std::string(50'000, 'x'));
+    const bytes longer = test::data_frame(1, flag::message, std::string(100'000, 'x'));
+    const std::span<const std::byte> all(item);
+    const std::span<const std::byte> all_of_longer(longer);
+    reader.feed(all.first(100), log);
+    REQUIRE(reader.room().size() < 33'000);
+    reader.fill(0, log);
+    reader.feed(all.subspan(100), log);
+    reader.feed(all.first(5), log);  // not even its header
+    reader.feed(all.subspan(5, 95), log);
+    REQUIRE(reader.room().size() == all.size() - 100);
+    reader.fill(0, log);
+    reader.feed(all.subspan(100), log);
+    reader.feed(all_of_longer.first(100), log);
+    REQUIRE(reader.memory() < all_of_longer.size());  // no more than that
+    reader.feed(all_of_longer.subspan(100), log);
+    REQUIRE(reader.between_frames());
+    REQUIRE(log.events == 4);
+}
+
 TEST_CASE("an event that has had enough is the last one", "[rpc][wire]") {
     const bytes stream = all_samples();
     for (const std::size_t portion : {std::size_t{1}, std::size_t{7}, stream.size()}) {
