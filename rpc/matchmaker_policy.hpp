@@ -34,9 +34,9 @@ namespace conduit::rpc {
 /// all; then who may announce it, separated by blanks; then perhaps "shared": by several of them at
 /// a time. Who is user:NAME, uid:NUMBER, group:NAME or anyone. '#' begins a comment.
 ///
-/// Of the rules that fit a name the one with the longest text decides, and no other. A name that
-/// none fits is refused. root and the matchmaker's own user are no exceptions, except that names
-/// beginning with "conduit." are for these two only, whatever a rule says.
+/// Of the rules that fit a name one decides, and no other: that for the very name, else the longest
+/// prefix. A name that none fits is refused. root and the matchmaker's own user are no exceptions,
+/// except that names beginning with "conduit." are for these two only, whatever a rule says.
 ///
 /// Users and groups are looked up when the rules are read, and not again. A value.
 class matchmaker_policy final : public detail::announce_policy {

@@ -30,7 +30,7 @@ std::size_t bytes_of(const registry_change& change) noexcept;
 
 class change_history {
 public:
-    explicit change_history(const registry_limits& limits) noexcept
+    explicit change_history(const registry_limits& limits)
         : changes_max_(limits.history_changes_max()), bytes_max_(limits.history_bytes_max()) {}
 
     /// Its revision follows that of the one before. The oldest are forgotten for it.

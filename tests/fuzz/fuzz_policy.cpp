@@ -79,6 +79,7 @@ announce_right decided_slowly(const std::vector<read_rule>& rules, std::uint32_t
     for (const read_rule& each : rules) {
         if (!each.fits(name)) continue;
         if (best == nullptr || each.text.size() > best->text.size()) best = &each;
+        if (each.text == best->text && !each.is_prefix) best = &each;  // "shop." and "shop.*"
     }
     return best == nullptr ? announce_right::refused : best->right_of(uid);
 }
