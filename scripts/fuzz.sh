@@ -3,6 +3,7 @@
 #
 #     scripts/fuzz.sh                               every target for 20 seconds, then the canaries
 #     scripts/fuzz.sh --seconds 600 fuzz_address    one target for longer
+#     scripts/fuzz.sh --seed 1                      the same inputs each time, as far as it gets
 #
 # An input that crashes is kept below build/fuzz/crashes/, and the last lines say how to run it
 # again. What the fuzzer found interesting stays in build/fuzz/corpus/, where the next run starts.
@@ -12,11 +13,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 seconds=20
 canary_seconds=60
+seed=0  # another one each time
 targets=()
 while [[ $# -gt 0 ]]; do
     case $1 in
         --seconds) seconds=${2:?--seconds needs a number}; shift 2 ;;
-        -*) echo "usage: scripts/fuzz.sh [--seconds N] [TARGET...]" >&2; exit 2 ;;
+        --seed) seed=${2:?--seed needs a number}; shift 2 ;;
+        -*) echo "usage: scripts/fuzz.sh [--seconds N] [--seed N] [TARGET...]" >&2; exit 2 ;;
         *) targets+=("$1"); shift ;;
     esac
 done
@@ -44,7 +47,7 @@ run() {
     local folders=("$found")
     mkdir -p "$found" "$crashes"
     [[ -d tests/fuzz/corpus/$target ]] && folders+=("tests/fuzz/corpus/$target")
-    build/asan/tests/fuzz/"$target" -max_total_time="$2" -timeout=5 -rss_limit_mb=1024 \
+    build/asan/tests/fuzz/"$target" -max_total_time="$2" -seed="$seed" -timeout=5 -rss_limit_mb=1024 \
         -max_len=4096 -detect_leaks=0 -print_final_stats=1 -artifact_prefix="$crashes/" \
         "${folders[@]}" \
         >build/fuzz/log/"$target" 2>&1 </dev/null
@@ -75,7 +78,7 @@ one() {
 }
 
 export -f inputs_of run one
-export seconds canary_seconds
+export seconds canary_seconds seed
 status=0
 printf '%s\0' "${targets[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'one "$1"' fuzz || status=1
 
