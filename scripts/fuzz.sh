@@ -47,9 +47,9 @@ run() {
     local folders=("$found")
     mkdir -p "$found" "$crashes"
     [[ -d tests/fuzz/corpus/$target ]] && folders+=("tests/fuzz/corpus/$target")
-    build/asan/tests/fuzz/"$target" -max_total_time="$2" -seed="$seed" -timeout=5 -rss_limit_mb=1024 \
-        -max_len=4096 -detect_leaks=0 -print_final_stats=1 -artifact_prefix="$crashes/" \
-        "${folders[@]}" \
+    build/asan/tests/fuzz/"$target" -max_total_time="$2" -seed="$seed" -timeout=5 \
+        -rss_limit_mb=1024 -max_len=4096 -detect_leaks=0 -print_final_stats=1 \
+        -artifact_prefix="$crashes/" "${folders[@]}" \
         >build/fuzz/log/"$target" 2>&1 </dev/null
 }
 

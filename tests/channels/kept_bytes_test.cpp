@@ -59,8 +59,7 @@ TEST_CASE("what was moved from is empty", "[channels][kept_bytes]") {
     REQUIRE(other.memory() == 0);
 }
 
-TEST_CASE("bytes that pass through a deep queue are moved a few times",
-          "[channels][kept_bytes]") {
+TEST_CASE("bytes that pass through a deep queue are moved a few times", "[channels][kept_bytes]") {
     constexpr std::size_t piece = 64 * 1024;
     constexpr std::size_t held = 100 * piece;
     const std::string part(piece, 'x');
